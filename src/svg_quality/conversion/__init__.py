@@ -1,0 +1,1 @@
+"""From a raster logo and eleven parameters to a measured tracing."""
