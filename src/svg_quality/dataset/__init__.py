@@ -1,0 +1,1 @@
+"""From measured conversions to an immutable, released dataset."""
