@@ -1,0 +1,51 @@
+"""ONNX graphs, run by ONNX Runtime: the only module that imports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as states
+
+from svg_quality.errors import ModelError
+
+_LOAD_ERRORS = (  # they share no base class but Exception
+    states.Fail,
+    states.InvalidArgument,
+    states.InvalidGraph,
+    states.InvalidProtobuf,
+    states.NoSuchFile,
+    states.NotImplemented,
+    states.RuntimeException,
+)
+
+
+class OnnxGraph:
+    """One loaded ONNX file.
+
+    Args:
+        path: of the file.
+        n_threads: that one call may use; 0 leaves it to ONNX Runtime.
+
+    Raises:
+        ModelError: the file is missing or no valid graph.
+    """
+
+    def __init__(self, path: Path, n_threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        options.log_severity_level = 3
+        if not path.is_file():
+            raise ModelError(f"an ONNX graph must exist, {path} does not")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except _LOAD_ERRORS as error:
+            raise ModelError(f"an ONNX graph must load, {path} does not: {error}") from error
+        self.outputs = tuple(output.name for output in self._session.get_outputs())
+
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the graph on named float32 arrays; gives its outputs by name."""
+        return dict(zip(self.outputs, self._session.run(None, inputs), strict=True))
