@@ -1,0 +1,1 @@
+"""How good the predictions are, beside the baselines, in numbers and on one page."""

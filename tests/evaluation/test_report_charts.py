@@ -1,0 +1,109 @@
+"""Charts: every conversion is drawn, where it belongs."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svg_quality.evaluation import charts
+
+seeds = st.integers(0, 2**32 - 1)
+ALL = (
+    charts.ssim_scatter,
+    charts.bytes_scatter,
+    charts.ssim_error_histogram,
+    charts.bytes_error_histogram,
+)
+
+
+def table(seed: int, n: int | None = None) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    n = n or int(rng.integers(1, 200))
+    return pd.DataFrame(
+        {
+            "ssim": rng.uniform(-0.2, 1, n),
+            "predicted_ssim": rng.uniform(0, 1, n),
+            "svg_bytes": rng.integers(1, 10**7, n),
+            "predicted_svg_bytes": rng.uniform(1, 1e7, n),
+            "everyday": rng.random(n) < 0.7,
+        }
+    )
+
+
+def dots(chart: charts.Chart, region: str) -> np.ndarray:
+    path = "".join(mark.path for mark in chart.marks if mark.style == f"dots {region}")
+    return np.array(re.findall(r"M([\d.]+) ([\d.]+)h0", path), float).reshape(-1, 2)
+
+
+@given(seeds)
+def test_every_row_is_one_dot_inside_the_plot(seed: int) -> None:
+    rows = table(seed)
+    for draw in (charts.ssim_scatter, charts.bytes_scatter):
+        chart = draw(rows)
+        assert len(dots(chart, "everyday")) == rows.everyday.sum()
+        assert len(dots(chart, "rest")) == (~rows.everyday).sum()
+        places = np.vstack([dots(chart, "everyday"), dots(chart, "rest")])
+        assert places[:, 0].min() >= charts.LEFT
+        assert places[:, 0].max() <= charts.RIGHT
+        assert places[:, 1].min() >= charts.TOP
+        assert places[:, 1].max() <= charts.BOTTOM
+
+
+@given(seeds)
+def test_ticks_lie_on_their_axis(seed: int) -> None:
+    for draw in ALL:
+        chart = draw(table(seed))
+        assert all(charts.LEFT - 0.1 <= place <= charts.RIGHT + 0.1 for place, _ in chart.x.ticks)
+        assert all(charts.TOP - 0.1 <= place <= charts.BOTTOM + 0.1 for place, _ in chart.y.ticks)
+        assert len(chart.x.ticks) >= 2
+        assert len(chart.y.ticks) >= 2
+
+
+@given(seeds)
+def test_the_bars_hold_every_row(seed: int) -> None:
+    rows = table(seed)
+    chart = charts.ssim_error_histogram(rows)
+    per_row = (charts.BOTTOM - charts.TOP) / 1.05  # heights are in units of the highest bar
+    heights = {
+        mark.style: sum(
+            float(bottom) - float(top)
+            for bottom, top in re.findall(r"M[\d.]+ ([\d.]+)V([\d.]+)H", mark.path)
+        )
+        for mark in chart.marks
+    }
+    share = rows.everyday.mean()
+    total = sum(heights.values())
+    assert total >= per_row - 1  # the highest bar alone is as high
+    assert heights["bars everyday"] / total == pytest.approx(share, abs=0.03)
+
+
+def test_a_perfect_prediction_lies_on_the_diagonal() -> None:
+    rows = table(1)
+    rows = rows.assign(predicted_ssim=rows.ssim, predicted_svg_bytes=rows.svg_bytes)
+    for draw in (charts.ssim_scatter, charts.bytes_scatter):
+        places = dots(draw(rows), "everyday")
+        across = (places[:, 0] - charts.LEFT) / (charts.RIGHT - charts.LEFT)
+        upwards = (charts.BOTTOM - places[:, 1]) / (charts.BOTTOM - charts.TOP)
+        np.testing.assert_allclose(across, upwards, atol=0.001)
+
+
+def test_a_crowd_is_thinned_evenly() -> None:
+    rows = table(2, 3 * charts.MAX_DOTS).assign(everyday=True)
+    assert len(dots(charts.ssim_scatter(rows), "everyday")) == charts.MAX_DOTS
+
+
+def test_one_row_and_equal_rows_can_be_drawn() -> None:
+    for rows in (table(3, 1), pd.concat([table(3, 1)] * 4)):
+        for draw in ALL:
+            assert draw(rows).marks
+        counts = [text for _, text in charts.ssim_error_histogram(rows).y.ticks]
+        assert all(text.isdecimal() for text in counts)  # there is no half conversion
+
+
+def test_sizes_are_told_in_units() -> None:
+    rows = table(4, 2).assign(svg_bytes=[90, 5000], predicted_svg_bytes=[200.0, 2e9])
+    texts = [text for _, text in charts.bytes_scatter(rows).x.ticks]
+    assert texts == ["100 B", "1 kB", "10 kB", "100 kB", "1 MB", "10 MB", "100 MB", "1 GB"]
