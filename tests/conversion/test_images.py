@@ -160,7 +160,7 @@ def test_refuses_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ImageError, match=r"must decode whole, .*logo\.png does not"):
         load_image(text)
     monkeypatch.setattr(images, "MAX_SOURCE_PIXELS", 100)
-    with pytest.raises(ImageError, match="at most 100 pixels, .* has 40 x 20"):
+    with pytest.raises(ImageError, match=r"at most 100 pixels, .* has 40 x 20"):
         load_image(encoded(half_red(), "PNG"))
 
 

@@ -30,7 +30,8 @@ def test_a_folder_gives_its_images_by_name_and_types_by_subfolder(tmp_path: Path
     )
     found = [(logo.name, logo.logo_type) for logo in discover_logos(source)]
     assert found == [
-        ("b.PNG", None), ("deep/complex/c.svg", "complex"), ("text.gif", None), ("text/a.jpg", "text"),
+        ("b.PNG", None), ("deep/complex/c.svg", "complex"), ("text.gif", None),
+        ("text/a.jpg", "text"),
     ]  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def test_the_demo_has_its_logos_and_none_of_the_held_out() -> None:
 
 
 def test_refuses_what_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="must be a folder of images, .*nowhere is none"):
+    with pytest.raises(DatasetError, match=r"must be a folder of images, .*nowhere is none"):
         discover_logos(str(tmp_path / "nowhere"))
     (tmp_path / "logos").mkdir()
     with pytest.raises(DatasetError, match="at least one image"):

@@ -50,7 +50,7 @@ def test_the_same_release_is_given_again_another_is_refused(
     before = (first.path / "manifest.json").stat().st_mtime_ns
     assert release_in(tmp_path, many_rows, "1.0.0").digest == first.digest
     assert (first.path / "manifest.json").stat().st_mtime_ns == before
-    with pytest.raises(DatasetError, match="must not change, .* give another version"):
+    with pytest.raises(DatasetError, match=r"must not change, .* give another version"):
         release_in(tmp_path, many_rows.iloc[:-5], "1.0.0")
 
 

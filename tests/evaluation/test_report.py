@@ -118,6 +118,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
             table.append(
                 parameters.as_dict()
                 | {"image_id": image.image_id, "image_path": str(path), "logo_type": "simple"}
+                | {"source": f"test/{path.name}"}
                 | {"everyday": parameters.is_everyday, "format": "PNG"}
                 | {"ssim": measured.ssim, "svg_bytes": measured.svg_bytes, "predicted_ssim": guess}
                 | {"ssim_low": guess - 0.08, "ssim_high": guess + 0.08}
@@ -208,7 +209,7 @@ def test_an_unreadable_image_is_a_card_with_the_reason(
     report: EvaluationReport, rows: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = f"/nowhere/{HOSTILE}.png"
-    text, page = page_of(replace(report, rows=rows.assign(image_path=path)), tmp_path)
+    text, page = page_of(replace(report, rows=rows.assign(image_path=path, source=path)), tmp_path)
     assert sum(1 for _ in page.all("article")) == 24
     assert page.text.count(f"an image must be readable, got {path}") == 24
     assert "<script" not in text

@@ -69,7 +69,12 @@ def noise(size: int) -> np.ndarray:
 
 def case_row(rgb: np.ndarray, parameters: Parameters) -> pd.DataFrame:
     measured = measure(rgb, parameters)
-    facts = {"image_path": "a/b/noise.png", "logo_type": "complex", "everyday": True}
+    facts = {
+        "image_path": "ab/ab12.png",
+        "source": "set/b/noise.png",
+        "logo_type": "complex",
+        "everyday": True,
+    }
     guess = {"predicted_ssim": 0.5, "ssim_low": 0.4, "ssim_high": 0.6, "predicted_svg_bytes": 99.6}
     truth = {"ssim": np.float32(measured.ssim), "svg_bytes": float(measured.svg_bytes)}
     return pd.DataFrame([parameters.as_dict() | facts | guess | truth])
@@ -108,7 +113,7 @@ def test_changed_parameters_are_told_from_defaults_and_keep_their_type() -> None
     }
     assert [str(s.value) for s in case.settings if s.name == "filter_speckle"] == ["4"]
     assert len(case.settings) == 11
-    assert (case.name, case.predicted_svg_bytes) == ("noise.png", 100)
+    assert (case.name, case.predicted_svg_bytes) == ("b/noise.png", 100)
 
 
 def test_a_row_that_cannot_be_converted_is_a_case_with_the_reason() -> None:

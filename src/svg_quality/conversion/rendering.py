@@ -36,5 +36,5 @@ def render(svg: str, width: int | None = None, height: int | None = None) -> np.
         )
     except ValueError as error:
         raise ConversionError(f"resvg must be able to draw the SVG, got: {error}") from error
-    bgr = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(bgr[..., ::-1])
+    rgb = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(rgb)

@@ -50,7 +50,8 @@ def compare(original: np.ndarray, rendered: np.ndarray) -> Similarity:
     """
     _check(original, rendered)
     planes = zip(cv2.split(original), cv2.split(rendered), strict=True)
-    local = sum(_ssim_map(x.astype(np.float64), y.astype(np.float64)) for x, y in planes) / 3
+    maps = [_ssim_map(x.astype(np.float64), y.astype(np.float64)) for x, y in planes]
+    local = (maps[0] + maps[1] + maps[2]) / 3
     mse = cv2.norm(original, rendered, cv2.NORM_L2SQR) / original.size
     psnr = float(10 * np.log10(PEAK**2 / mse)) if mse else None
     return Similarity(float(local.mean()), _worst_tile(local), mse, psnr)
@@ -96,7 +97,7 @@ def _ssim_map(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     variances += c2
     squares *= variances
     top /= squares
-    return top
+    return np.asarray(top)
 
 
 def _blur(z: np.ndarray) -> np.ndarray:

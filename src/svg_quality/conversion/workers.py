@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as CallTimeout
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import cv2
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from svg_quality.conversion.images import LogoImage, load_image
 from svg_quality.conversion.measure import measure
@@ -74,7 +74,7 @@ def run_isolated(
         n_workers: processes.
         timeout_s: seconds that one call may take before its worker is killed.
     """
-    pending: dict[ProcessFuture, Task] = {}
+    pending: dict[Future[Any], Task] = {}
     waiting = iter(tasks)
     with ProcessPool(
         max_workers=n_workers, context=get_context("spawn"), initializer=_prepare_worker
@@ -92,7 +92,7 @@ def run_isolated(
                 future.cancel()
 
 
-def _outcome(task: Task, future: ProcessFuture, timeout_s: float) -> Outcome[Task, Any]:
+def _outcome(task: Task, future: Future[Any], timeout_s: float) -> Outcome[Task, Any]:
     try:
         return Outcome(task, future.result(), None)
     except CallTimeout:

@@ -121,7 +121,7 @@ def _case(row: Mapping[Any, Any], load_rgb: LoadRgb) -> Case:
     except (SvgQualityError, OSError) as error:
         problem = str(error)
     return Case(
-        name=PurePath(row["image_path"]).name,
+        name="/".join(PurePath(row["source"]).parts[-2:]),
         image_path=row["image_path"],
         logo_type="" if pd.isna(row["logo_type"]) else str(row["logo_type"]),
         everyday=bool(row["everyday"]),

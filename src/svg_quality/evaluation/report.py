@@ -38,7 +38,7 @@ METRICS: Final = {  # name: heading, and whether more is better
 _NUMBERS: Final = (
     "ssim", "svg_bytes", "predicted_ssim", "ssim_low", "ssim_high", "predicted_svg_bytes"
 )  # fmt: skip
-REQUIRED: Final = ("image_id", "image_path", "logo_type", "everyday", *NAMES, *_NUMBERS)
+REQUIRED: Final = ("image_id", "image_path", "source", "logo_type", "everyday", *NAMES, *_NUMBERS)
 
 
 def load_logo(image_path: str) -> np.ndarray:
