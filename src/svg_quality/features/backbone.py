@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from svg_quality.features.preprocessing import INPUT_SIZE, PREPROCESSING
 N_FEATURES: Final = 2048
 _CALIBRATION_IMAGES: Final = 64
 _DOWNLOAD_URL: Final = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
+_DOWNLOAD_SECONDS: Final = 20.0  # that the server may stay silent
 _log = logging.getLogger(__name__)
 
 
@@ -174,9 +176,12 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _download_state() -> dict[str, torch.Tensor]:
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_DOWNLOAD_SECONDS)  # torch.hub itself would wait for ever
     try:
-        return dict(
-            torch.hub.load_state_dict_from_url(_DOWNLOAD_URL, progress=False, check_hash=True)
-        )
+        state = torch.hub.load_state_dict_from_url(_DOWNLOAD_URL, progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:  # URLError is an OSError; a bad hash a RuntimeError
         raise ModelError("ImageNet weights must be downloadable, they are not") from error
+    finally:
+        socket.setdefaulttimeout(patience)
+    return dict(state)
