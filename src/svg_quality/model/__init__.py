@@ -1,0 +1,1 @@
+"""The networks, their losses, their uncertainty, and their files."""

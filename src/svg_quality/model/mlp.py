@@ -1,0 +1,237 @@
+"""The networks: a plain SSIM predictor, and the ensemble that is really used.
+
+`QualityHead` takes an image's ResNet features and the tabular inputs of each parameter set. The
+features pass a narrow bottleneck first: beside the descriptors, 2,048 raw numbers overfit on a
+few thousand logos. The tabular inputs pass a piecewise-linear encoding [1]_. Then come a few
+independent perceptrons, trained side by side [2]_: their mean is better than any of them, and
+where they disagree the interval is wider.
+
+References:
+    .. [1] Gorishniy, Rubachev, Babenko (2022), On embeddings for numerical features in
+       tabular deep learning, arXiv:2203.05556
+    .. [2] Lakshminarayanan, Pritzel, Blundell (2017), Simple and scalable predictive
+       uncertainty estimation using deep ensembles, arXiv:1612.01474
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from svg_quality.errors import ModelError
+
+
+def multilayer_perceptron(
+    d_in: int,
+    hidden_dims: Sequence[int],
+    d_out: int,
+    dropout_rate: float,
+    use_batch_norm: bool,
+) -> nn.Sequential:
+    """What both networks are made of: per width linear, batch norm, ReLU, dropout; then linear.
+
+    Shape: ``(B, d_in)`` to ``(B, d_out)``.
+
+    Raises:
+        ModelError: there is no width, a width is not positive, or the rate is not in [0, 1).
+    """
+    widths = [d_in, *hidden_dims]
+    if len(widths) < 2 or min(widths) < 1:
+        raise ModelError(f"hidden_dims must be one or more positive widths, got {hidden_dims}")
+    if not 0 <= dropout_rate < 1:
+        raise ModelError(f"dropout_rate must be in [0, 1), got {dropout_rate}")
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers.append(nn.Linear(before, after))
+        if use_batch_norm:
+            layers.append(nn.BatchNorm1d(after))
+        layers += [nn.ReLU(), nn.Dropout(dropout_rate)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], d_out))
+
+
+class SSIMPredictor(nn.Module):
+    """SSIM from one vector per row: features alone, or features and parameters side by side.
+
+    Shape:
+        - input: ``(B, input_dim)``; output: ``(B, 1)``, in [0, 1].
+
+    Example:
+        >>> SSIMPredictor(2048).eval()(torch.zeros(2, 2048)).shape
+        torch.Size([2, 1])
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dims: Sequence[int] = (1024, 512, 256, 128),
+        dropout_rate: float = 0.3,
+        use_batch_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.layers = multilayer_perceptron(input_dim, hidden_dims, 1, dropout_rate, use_batch_norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return torch.sigmoid(self.layers(x))
+
+
+@dataclass(frozen=True, slots=True)
+class HeadConfig:
+    """What a `QualityHead` is made of; plain numbers, so that it can be written as JSON."""
+
+    d_tabular: int = 1
+    d_pieces: int = 1  # of the piecewise-linear encoding; `training.data.fit_scaling` finds them
+    d_features: int = 2048
+    d_bottleneck: int = 8  # 0 leaves the features out
+    hidden_dims: tuple[int, ...] = (512, 512)
+    n_members: int = 3
+    dropout_rate: float = 0.3
+    feature_dropout_rate: float = 0.5  # of the features, before the bottleneck
+    use_batch_norm: bool = True
+    clip: float = 5.0  # standard deviations beyond which a feature counts no more
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> HeadConfig:
+        """What `to_json` wrote.
+
+        Raises:
+            ModelError: the text is not such an object.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            return cls(**{**values, "hidden_dims": tuple(values["hidden_dims"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelError(
+                f"a head's settings must be those of HeadConfig, got {error}"
+            ) from None
+
+
+class MemberOutputs(NamedTuple):
+    """What each member says; all ``(B, k)``."""
+
+    ssim: Tensor  # in [-1, 1]
+    log_bytes: Tensor  # natural logarithm of bytes
+    log_error: Tensor  # of the absolute SSIM error to expect, natural logarithm
+    log_bytes_log_error: Tensor  # the same for log bytes
+
+
+class Prediction(NamedTuple):
+    """What the ensemble says; all ``(B,)``."""
+
+    ssim: Tensor
+    log_bytes: Tensor
+    ssim_spread: Tensor  # > 0: members' disagreement and expected error together
+    log_bytes_spread: Tensor
+
+
+class QualityHead(nn.Module):
+    """SSIM and log bytes of parameter sets, with their spreads, from raw (unscaled) inputs.
+
+    Standardisation is part of the network: `set_scaling` once, before training.
+
+    Shape:
+        - features: ``(B, d_features)``, or ``(1, d_features)`` for many sets of one image;
+        - tabular: ``(B, d_tabular)``; outputs: `Prediction`.
+
+    Example:
+        >>> head = QualityHead(HeadConfig(d_tabular=3, d_pieces=6, d_features=8)).eval()
+        >>> head(torch.zeros(1, 8), torch.zeros(5, 3)).ssim.shape
+        torch.Size([5])
+    """
+
+    features_mean: Tensor  # (d_features,)
+    features_scale: Tensor
+    piece_column: Tensor  # int64 (d_pieces,), into the tabular columns
+    piece_start: Tensor  # (d_pieces,)
+    piece_width: Tensor
+    target_mean: Tensor  # (2,), of atanh(SSIM) and of log bytes
+    target_scale: Tensor
+
+    def __init__(self, config: HeadConfig) -> None:
+        super().__init__()
+        sizes = config.d_tabular, config.d_pieces, config.d_features, config.n_members
+        if min(sizes) < 1 or config.d_bottleneck < 0:
+            raise ModelError(f"sizes must be positive, got {config}")
+        self.config = config
+        self.feature_dropout = nn.Dropout(config.feature_dropout_rate)
+        self.bottleneck = nn.Linear(config.d_features, max(config.d_bottleneck, 1))
+        nn.init.normal_(self.bottleneck.weight, std=0.3 * config.d_features**-0.5)
+        self.ensemble = nn.ModuleList(
+            multilayer_perceptron(
+                config.d_pieces + config.d_bottleneck,
+                config.hidden_dims,
+                4,
+                config.dropout_rate,
+                config.use_batch_norm,
+            )
+            for _ in range(config.n_members)
+        )
+        self.register_buffer("features_mean", torch.zeros(config.d_features))
+        self.register_buffer("features_scale", torch.ones(config.d_features))
+        self.register_buffer("piece_column", torch.zeros(config.d_pieces, dtype=torch.int64))
+        self.register_buffer("piece_start", torch.zeros(config.d_pieces))
+        self.register_buffer("piece_width", torch.ones(config.d_pieces))
+        self.register_buffer("target_mean", torch.zeros(2))
+        self.register_buffer("target_scale", torch.ones(2))
+
+    def set_scaling(self, scaling: dict[str, Tensor]) -> None:
+        """Take the statistics of the training rows, by the names of the buffers.
+
+        Raises:
+            ModelError: a name or a shape does not fit.
+        """
+        for name, value in scaling.items():
+            buffer = getattr(self, name, None)
+            if not isinstance(buffer, Tensor) or buffer.shape != value.shape:
+                raise ModelError(f"scaling must fit the head's buffers, {name} does not")
+            buffer.copy_(value)
+
+    def members(self, features: Tensor, tabular: Tensor) -> MemberOutputs:
+        """What each member says: inputs as for `forward`, outputs ``(B, k)``."""
+        inputs = self._pieces(tabular)
+        if self.config.d_bottleneck:
+            scaled = (features - self.features_mean) / self.features_scale
+            scaled = scaled.clamp(-self.config.clip, self.config.clip)
+            narrow = self.bottleneck(self.feature_dropout(scaled))
+            inputs = torch.cat([inputs, narrow.expand(inputs.shape[0], -1)], 1)
+        else:
+            inputs = inputs + 0 * features[:, :1]  # so that an exported graph keeps its input
+        raw = torch.stack([member(inputs) for member in self.ensemble], 1)
+        points = raw[..., :2] * self.target_scale + self.target_mean
+        return MemberOutputs(torch.tanh(points[..., 0]), points[..., 1], raw[..., 2], raw[..., 3])
+
+    def forward(self, features: Tensor, tabular: Tensor) -> Prediction:
+        """See the class."""
+        said = self.members(features, tabular)
+        return Prediction(
+            said.ssim.mean(1),
+            said.log_bytes.mean(1),
+            _spread(said.ssim, said.log_error),
+            _spread(said.log_bytes, said.log_bytes_log_error),
+        )
+
+    def _pieces(self, tabular: Tensor) -> Tensor:
+        """The piecewise-linear encoding, ``(B, d_pieces)`` in [0, 1].
+
+        A column's range is cut at its quantiles; each piece says how far the value has come
+        through it. So a straight layer can bend at the cuts, and no value is an outlier.
+        """
+        through = (tabular[:, self.piece_column] - self.piece_start) / self.piece_width
+        return through.clamp(0, 1)
+
+
+def _spread(said: Tensor, log_error: Tensor) -> Tensor:
+    """Standard deviation of the mixture: members' variance and their expected errors', (B,)."""
+    variance = (said - said.mean(1, keepdim=True)).square().mean(1)
+    return torch.sqrt(variance + torch.exp(2 * log_error.mean(1)) + 1e-12)

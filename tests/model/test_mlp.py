@@ -1,0 +1,93 @@
+"""The networks: shapes, ranges, one image for many sets, and what a single member reduces to."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from svg_quality.errors import ModelError
+from svg_quality.model.mlp import HeadConfig, QualityHead, SSIMPredictor
+
+SMALL = HeadConfig(
+    d_tabular=3, d_pieces=4, d_features=8, d_bottleneck=2, hidden_dims=(16, 8), n_members=3
+)
+
+
+def head(config: HeadConfig = SMALL, seed: int = 0) -> QualityHead:
+    torch.manual_seed(seed)
+    made = QualityHead(config).eval()
+    made.set_scaling({"piece_column": torch.tensor([0, 1, 2, 2])})
+    return made
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.01, 1e4))
+def test_outputs_are_finite_and_in_range_whatever_the_inputs(seed: int, scale: float) -> None:
+    torch.manual_seed(seed)
+    said = head()(scale * torch.randn(6, 8), scale * torch.randn(6, 3))
+    assert all(output.shape == (6,) and output.isfinite().all() for output in said)
+    assert said.ssim.abs().max() <= 1
+    assert min(said.ssim_spread.min(), said.log_bytes_spread.min()) > 0
+
+
+def test_features_of_one_image_serve_all_its_sets() -> None:
+    features, tabular = torch.randn(1, 8), torch.rand(7, 3)
+    once = head()(features, tabular)
+    for shared, repeated in zip(once, head()(features.expand(7, -1), tabular), strict=True):
+        assert torch.allclose(shared, repeated, atol=1e-6)
+
+
+def test_features_can_be_left_out() -> None:
+    config = HeadConfig(d_tabular=3, d_pieces=4, d_features=8, d_bottleneck=0, hidden_dims=(8,))
+    tabular = torch.rand(5, 3)
+    one, other = (head(config)(torch.randn(1, 8), tabular).ssim for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_pieces_follow_the_written_out_encoding() -> None:
+    made = head()
+    made.set_scaling({
+        "piece_column": torch.tensor([0, 0, 1, 2]),
+        "piece_start": torch.tensor([0.0, 2.0, -1.0, 5.0]),
+        "piece_width": torch.tensor([2.0, 4.0, 2.0, 1.0]),
+    })  # fmt: skip
+    got = made._pieces(torch.tensor([[3.0, 0.0, 4.0], [-9.0, 1e6, 5.25]]))
+    assert torch.allclose(got, torch.tensor([[1, 0.25, 0.5, 0], [0, 0, 1, 0.25]]))
+
+
+def test_members_differ_from_the_start() -> None:
+    said = head().members(torch.randn(4, 8), torch.rand(4, 3))
+    assert said.ssim.shape == (4, 3)
+    assert (said.ssim.std(1) > 0).all()
+
+
+def test_the_plain_predictor_is_the_earlier_systems() -> None:
+    model = SSIMPredictor(2048).eval()
+    widths = [layer.out_features for layer in model.layers if isinstance(layer, torch.nn.Linear)]
+    assert widths == [1024, 512, 256, 128, 1]
+    said = model(100 * torch.randn(5, 2048))
+    assert said.shape == (5, 1)
+    assert ((said >= 0) & (said <= 1)).all()
+    plain = SSIMPredictor(6, hidden_dims=[4], dropout_rate=0.0, use_batch_norm=False)
+    assert not any(isinstance(layer, torch.nn.BatchNorm1d) for layer in plain.modules())
+
+
+def test_settings_survive_json() -> None:
+    assert HeadConfig.from_json(SMALL.to_json()) == SMALL
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"hidden_dims": [3], "width": 4}'])
+def test_refuses_other_settings(text: str) -> None:
+    with pytest.raises(ModelError, match="settings must be those of HeadConfig"):
+        HeadConfig.from_json(text)
+
+
+def test_refuses_impossible_sizes() -> None:
+    with pytest.raises(ModelError, match="hidden_dims must be one or more positive widths"):
+        SSIMPredictor(4, hidden_dims=[])
+    with pytest.raises(ModelError, match=r"dropout_rate must be in \[0, 1\), got 1"):
+        SSIMPredictor(4, hidden_dims=[4], dropout_rate=1)
+    with pytest.raises(ModelError, match="sizes must be positive"):
+        QualityHead(HeadConfig(n_members=0))
+    with pytest.raises(ModelError, match="piece_start does not"):
+        head().set_scaling({"piece_start": torch.zeros(9)})
