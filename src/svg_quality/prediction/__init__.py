@@ -1,0 +1,1 @@
+"""The registered model, loaded and asked; needs neither torch nor torchvision."""

@@ -1,0 +1,155 @@
+"""The bundle: everything a prediction needs, as plain files in one folder. No pickle anywhere.
+
+* ``bundle.json``: schema version, the names of the head's inputs, the backbone's fingerprint and
+  weights, the dataset's name, version and digest, the training settings, package versions, and
+  SHA-256 of every other file
+* ``backbone.onnx``: ``images (B, 3, 224, 224)`` to ``features (B, 2048)``
+* ``head.onnx``: ``features (1 or B, 2048)`` and ``tabular (B, d)`` to SSIM, log bytes and their
+  spreads; the scaler is part of the graph
+* ``conformal.json``: the calibrated intervals
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from svg_quality.conversion.images import LogoImage
+from svg_quality.conversion.parameters import Parameters
+from svg_quality.errors import ModelError
+from svg_quality.features.descriptors import describe
+from svg_quality.features.inference import OnnxGraph
+from svg_quality.features.inputs import TABULAR_NAMES, tabular_inputs
+from svg_quality.features.preprocessing import preprocess
+from svg_quality.model.uncertainty import Conformal
+
+SCHEMA_VERSION: Final = 1
+MANIFEST: Final = "bundle.json"
+BACKBONE: Final = "backbone.onnx"
+HEAD: Final = "head.onnx"
+CONFORMAL: Final = "conformal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model says of ``n`` parameter sets; float64 ``(n,)`` each."""
+
+    ssim: np.ndarray
+    ssim_low: np.ndarray
+    ssim_high: np.ndarray
+    svg_bytes: np.ndarray
+
+
+class Bundle:
+    """A loaded bundle.
+
+    Args:
+        folder: where its files are.
+        check_digests: read every file to check its SHA-256 (0.1 s for a ResNet-50).
+
+    Raises:
+        ModelError: a file is missing, damaged, or of a schema this code does not fit.
+    """
+
+    def __init__(self, folder: Path, *, check_digests: bool = True) -> None:
+        self.manifest = _read_manifest(folder)
+        if check_digests:
+            _check_files(folder, self.manifest["files"])
+        self._backbone = OnnxGraph(folder / BACKBONE)
+        self._head = OnnxGraph(folder / HEAD)
+        conformal = json.loads((folder / CONFORMAL).read_text())
+        self.intervals = {name: Conformal.from_dict(values) for name, values in conformal.items()}
+
+    def features(self, image: LogoImage) -> np.ndarray:
+        """The backbone's features of a picture, float32 ``(1, 2048)``."""
+        return self._backbone(images=preprocess(image.rgb)[None])["features"]
+
+    def score(
+        self, features: np.ndarray, descriptors: np.ndarray, parameters: Sequence[Parameters]
+    ) -> Scores:
+        """Predictions for many parameter sets of one picture.
+
+        Args:
+            features: float32 ``(1, 2048)``.
+            descriptors: float32, from `describe`.
+            parameters: ``n`` sets.
+        """
+        return self.score_rows(features, tabular_inputs(descriptors, parameters))
+
+    def score_rows(self, features: np.ndarray, tabular: np.ndarray) -> Scores:
+        """The same from the head's inputs; ``features`` may also have a row for each set."""
+        said = self._head(features=features, tabular=tabular)
+        ssim = said["ssim"].astype(np.float64)
+        low, high = self.intervals["ssim"].interval(ssim, said["ssim_spread"])
+        svg_bytes = np.exp(said["log_bytes"].astype(np.float64))
+        return Scores(ssim, low, high, svg_bytes)
+
+    def score_image(self, image: LogoImage, parameters: Sequence[Parameters]) -> Scores:
+        """Predictions for a picture that was never seen."""
+        descriptors = describe(image.rgb, image.transparent_share)
+        return self.score(self.features(image), descriptors, parameters)
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    backbone: Path,
+    head: Path,
+    intervals: Mapping[str, Conformal],
+    facts: Mapping[str, Any],
+) -> str:
+    """Put a bundle together; gives the SHA-256 of its manifest.
+
+    Args:
+        folder: new.
+        backbone, head: ONNX files, copied.
+        intervals: by target, ``ssim`` at least.
+        facts: what the manifest also says: ``backbone``, ``dataset``, ``settings``, ``versions``.
+    """
+    folder.mkdir(parents=True)
+    shutil.copyfile(backbone, folder / BACKBONE)
+    shutil.copyfile(head, folder / HEAD)
+    written = {name: interval.as_dict() for name, interval in intervals.items()}
+    (folder / CONFORMAL).write_text(json.dumps(written, indent=2) + "\n")
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "tabular_names": list(TABULAR_NAMES),
+        **facts,
+        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+    }
+    text = json.dumps(manifest, indent=2) + "\n"
+    (folder / MANIFEST).write_text(text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        schema, names = manifest["schema_version"], manifest["tabular_names"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"a bundle must have a {MANIFEST}, {folder} has none: {error}") from error
+    if schema != SCHEMA_VERSION:
+        raise ModelError(f"a bundle must be of schema {SCHEMA_VERSION}, {folder} is of {schema}")
+    if names != list(TABULAR_NAMES):
+        raise ModelError(
+            f"a bundle must take the inputs this code makes, {folder} takes others: train again"
+        )
+    return manifest
+
+
+def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        if not (folder / name).is_file() or _sha256(folder / name) != digest:
+            raise ModelError(f"a bundle must be as its manifest says, {folder / name} is not")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
