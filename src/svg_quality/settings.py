@@ -1,0 +1,139 @@
+"""Settings of every stage: YAML in `experiments/`, checked, frozen, and overridden by name.
+
+One model per stage is the only definition of its options: the command line is made from it, and
+a test compares `MLproject` with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from svg_quality.errors import SettingsError
+
+DEFAULT_CONFIG: Final = "experiments/demo.yaml"
+FROM_CONFIG: Final = "config"  # as a value: what the YAML says
+LATEST: Final = "latest"  # as a version: the one of the newest training
+
+NEWEST: Final = "newest"  # as an input run: the newest finished one of the stage before
+MAIN_OVERRIDES: Final = {  # options of `main`, and the stage whose setting each is
+    "logos": "convert",
+    "max_logos": "convert",
+    "sets_per_image": "convert",
+    "weights": "extract",
+    "epochs": "train",
+}
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ConvertSettings(_Section):
+    """From a folder of logos to measured conversions."""
+
+    logos: str = Field("diagrams", description="folder of logos, or the word diagrams")
+    logo_types: str = Field("", description="CSV with the columns name,type; may be left out")
+    excluded: str = Field("", description="file of logo names to leave out, one a line")
+    max_logos: Count = Field(0, description="logos to convert, chosen by hash; 0 for all")
+    jpeg_share: Share = Field(0.25, description="share of logos that also come as a JPEG copy")
+    sets_per_image: Annotated[int, Field(ge=4)] = Field(
+        12, description="parameter sets per image, VTracer's four presets included"
+    )
+    everyday_share: Share = Field(0.75, description="share of them in the everyday region")
+    working_size: Annotated[int, Field(ge=11, le=4000)] = Field(
+        512, description="px of the longer side to which larger images are reduced"
+    )
+    timeout_s: Annotated[float, Field(gt=0)] = Field(20.0, description="limit per conversion, s")
+    n_workers: Count = Field(0, description="worker processes; 0 for one per core")
+    seed: Count = Field(42, description="of the choice of logos and parameter sets")
+
+
+class DatasetSettings(_Section):
+    """From conversions to an immutable release."""
+
+    name: str = Field("logos", pattern=r"^[\w.-]+$", description="name of the release")
+    version: str = Field("auto", pattern=r"^[\w.-]+$", description="version; auto: by its digest")
+    max_distance: Count = Field(6, description="bits of pHash within which logos are one group")
+    seed: Count = Field(42, description="of the split")
+
+
+class ExtractSettings(_Section):
+    """From a release to features."""
+
+    weights: str = Field("auto", description="auto, imagenet, random, or a path to a state dict")
+    batch_size: Positive = Field(16, description="pictures per pass of the backbone")
+    seed: Count = Field(42, description="of random weights")
+
+
+class TrainSettings(_Section):
+    """From features to a registered model."""
+
+    epochs: Positive = Field(24, description="at most; early stopping may end sooner")
+    patience: Positive = Field(10, description="epochs without a better validation loss")
+    batch_size: Annotated[int, Field(ge=2)] = Field(256, description="rows per step")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-2, description="highest of the cycle")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="of the layers' matrices")
+    dropout_rate: Annotated[float, Field(ge=0, lt=1)] = Field(0.3, description="of hidden units")
+    seed: Count = Field(42, description="of initial weights and batches")
+
+
+class EvaluateSettings(_Section):
+    """From a registered model and a release's split to a page."""
+
+    version: str = Field(LATEST, description="number of the version, or latest")
+    split: str = Field("test", description="train, validation or test")
+
+
+class PromoteSettings(_Section):
+    """From a registered version to stage Production."""
+
+    version: str = Field(LATEST, description="number of the version, or latest")
+
+
+class Settings(_Section):
+    """Every stage's settings."""
+
+    convert: ConvertSettings = ConvertSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    extract: ExtractSettings = ExtractSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    promote: PromoteSettings = PromoteSettings()
+
+
+def load_settings(path: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    """Read a YAML file; what it leaves out keeps its default.
+
+    Args:
+        path: of the file.
+        overrides: values by stage and name that win over the file's; `FROM_CONFIG` does not.
+
+    Raises:
+        SettingsError: the file cannot be read, or a name or value is not allowed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"settings must be a readable YAML file, {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"settings must be sections of names and values, {path} is not")
+    for stage, values in (overrides or {}).items():
+        given = {name: value for name, value in values.items() if value != FROM_CONFIG}
+        content[stage] = {**(content.get(stage) or {}), **given}
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{where}: {first['msg'].lower()}, got {first['input']!r} (settings of {path})"
+        ) from None

@@ -1,0 +1,176 @@
+"""`convert`: from a folder of logos to a table of measured conversions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from svg_quality.conversion.workers import ConversionTask, convert_all
+from svg_quality.dataset.campaign import ConversionLog, PlannedConversion, plan_conversions
+from svg_quality.dataset.logos import (
+    LogoFile,
+    choose_logos,
+    discover_logos,
+    read_excluded,
+    read_logo_types,
+    with_types,
+)
+from svg_quality.dataset.survey import LogoRecord, SurveyTask, survey_logos
+from svg_quality.dataset.tables import conversions_table
+from svg_quality.errors import DatasetError
+from svg_quality.features.store import FeatureStore
+from svg_quality.settings import ConvertSettings, Settings
+from svg_quality.stages.console import progress, say
+from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.tracking.identity import code_digest
+
+TABLE: Final = "conversions.parquet"
+REJECTED: Final = "rejected_logos.json"
+_DESCRIBING: Final = ("features/descriptors.py", "features/regions.py")
+
+
+def descriptors_kind() -> str:
+    """Which descriptors these are: another definition is another kind in the feature store."""
+    return f"descriptors-{code_digest(_DESCRIBING)[:16]}"
+
+
+def _convert(context: StageContext) -> None:
+    settings: ConvertSettings = context.settings
+    n_workers = settings.n_workers or os.cpu_count() or 1
+    records, rejected = _survey(context, _logos(settings), n_workers)
+    plan = plan_conversions(
+        records, settings.sets_per_image, settings.everyday_share, settings.seed
+    )
+    known = _convert_missing(context, plan, n_workers)
+    table = conversions_table([_row(planned, known[planned.conversion_id]) for planned in plan])
+    n_failed = int(table["error"].notna().sum())
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / TABLE
+        table.to_parquet(path, index=False)
+        context.run.log_artifact(path)
+    context.run.log_json(rejected, REJECTED)
+    context.run.log_metrics(
+        {
+            "logos_rejected": len(rejected),
+            "images": len(records),
+            "conversions": len(table),
+            "conversions_failed": n_failed,
+        }
+    )
+    context.run.set_output(_table_digest(table), context.data / "logos")
+    say(
+        f"convert    {len(table):,} conversions of {len(records):,} images, {n_failed} failed"
+        f" (each a row with its reason), {len(rejected)} logos could not be read"
+    )
+
+
+def _logos(settings: ConvertSettings) -> list[LogoFile]:
+    excluded = read_excluded(Path(settings.excluded)) if settings.excluded else frozenset()
+    logos = choose_logos(
+        discover_logos(settings.logos), excluded, settings.max_logos, settings.seed
+    )
+    types = read_logo_types(Path(settings.logo_types)) if settings.logo_types else {}
+    return with_types(logos, types)
+
+
+def _survey(
+    context: StageContext, logos: list[LogoFile], n_workers: int
+) -> tuple[list[LogoRecord], dict[str, str]]:
+    """A record for each distinct picture, by id, and the reason for each logo without one."""
+    settings: ConvertSettings = context.settings
+    source = Path(settings.logos).name
+    library = context.data / "logos"
+    tasks = [
+        SurveyTask(logo, source, library, settings.working_size, settings.jpeg_share)
+        for logo in logos
+    ]
+    records: dict[str, LogoRecord] = {}
+    rejected: dict[str, str] = {}
+    outcomes = survey_logos(tasks, n_workers, settings.timeout_s)
+    for outcome in progress(outcomes, len(tasks), "looking at logos"):
+        for record in outcome.result or []:
+            twin = records.get(record.image_id)
+            # Of files with the same pixels the first by name stands, whichever ended first.
+            if twin is None or record.source < twin.source:
+                records[record.image_id] = record
+        if outcome.error:
+            rejected[outcome.task.logo.name] = outcome.error
+    if not records:
+        first = next(iter(rejected.items()))
+        raise DatasetError(f"a source must hold a readable logo, {source} holds none: {first}")
+    ordered = [records[image_id] for image_id in sorted(records)]
+    _keep_descriptors(context, ordered)
+    return ordered, rejected
+
+
+def _keep_descriptors(context: StageContext, records: list[LogoRecord]) -> None:
+    store, kind = FeatureStore(context.data / "features"), descriptors_kind()
+    new = set(store.missing(kind, [record.image_id for record in records]))
+    fresh = [record for record in records if record.image_id in new]
+    if fresh:
+        values = np.array([record.descriptors for record in fresh], np.float32)
+        store.add(kind, [record.image_id for record in fresh], values)
+
+
+def _convert_missing(
+    context: StageContext, plan: list[PlannedConversion], n_workers: int
+) -> dict[str, dict[str, Any]]:
+    """Do what the log lacks; gives the log's rows by conversion_id."""
+    settings: ConvertSettings = context.settings
+    log = ConversionLog(context.data / "conversions" / "log.jsonl")
+    with log.writing():
+        known = {row["conversion_id"]: row for row in log.rows()}
+        todo = {p.conversion_id: p for p in plan if p.conversion_id not in known}
+        if len(todo) < len(plan):
+            say(f"convert    {len(plan) - len(todo):,} conversions are in the log already")
+        tasks = (
+            ConversionTask(
+                p.conversion_id,
+                context.data / "logos" / p.record.image_path,
+                settings.working_size,
+                p.parameters,
+            )
+            for p in todo.values()
+        )
+        outcomes = convert_all(tasks, n_workers, settings.timeout_s) if todo else ()
+        for outcome in progress(outcomes, len(plan), "converting", len(plan) - len(todo)):
+            planned = todo[outcome.task.conversion_id]
+            row = planned.row(outcome.result, outcome.error)
+            log.append(row)
+            known[planned.conversion_id] = row
+    return known
+
+
+def _row(planned: PlannedConversion, logged: dict[str, Any]) -> dict[str, Any]:
+    """What was measured then, of the picture as it is described now."""
+    return {**logged, **planned.record.columns()}
+
+
+def _table_digest(table: Any) -> str:
+    lines = table.drop(columns=["trace_ms", "render_ms", "created_at"]).to_json(
+        orient="records", lines=True
+    )
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _logos_digest(settings: Settings) -> dict[str, str]:
+    digest = hashlib.sha256()
+    for logo in _logos(settings.convert):
+        content = hashlib.sha256(logo.path.read_bytes()).hexdigest()
+        digest.update(f"{logo.name} {logo.logo_type} {content}\n".encode())
+    return {"logos": digest.hexdigest()}
+
+
+CONVERT = Stage(
+    name="convert",
+    after=None,
+    code=("conversion", "dataset/campaign.py", "dataset/logos.py", "dataset/survey.py",
+          "dataset/tables.py", *_DESCRIBING, "stages/convert.py"),
+    act=_convert,
+    own_digests=_logos_digest,
+)  # fmt: skip

@@ -1,0 +1,54 @@
+"""`evaluate`: a registered version against any split of the release it was trained on."""
+
+from __future__ import annotations
+
+from svg_quality.dataset.library import LogoLibrary
+from svg_quality.dataset.release import read_release
+from svg_quality.evaluation.report import write_report
+from svg_quality.features.store import FeatureStore
+from svg_quality.prediction.bundle import Bundle
+from svg_quality.settings import LATEST, EvaluateSettings
+from svg_quality.stages.assess import ImageInputs, assess, flat_metrics
+from svg_quality.stages.console import say
+from svg_quality.stages.convert import descriptors_kind
+from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.stages.train import TRAIN, VERSION_TAG
+from svg_quality.tracking.registry import MODEL
+from svg_quality.tracking.resolve import resolve
+
+
+def _evaluate(context: StageContext) -> None:
+    settings: EvaluateSettings = context.settings
+    asked = context.source.tags[VERSION_TAG] if settings.version == LATEST else settings.version
+    resolved = resolve(f"models:/{MODEL}/{asked}")
+    bundle = Bundle(resolved.path)
+    dataset = bundle.manifest["dataset"]
+    release = read_release(context.data / "releases" / dataset["name"] / dataset["version"])
+    inputs = ImageInputs(
+        FeatureStore(context.data / "features"),
+        bundle.manifest["backbone"]["fingerprint"],
+        descriptors_kind(),
+    )
+    report = assess(
+        bundle,
+        release,
+        inputs,
+        settings.split,
+        LogoLibrary(context.data / "logos"),
+        {"run": context.run.run_id, "model": f"{MODEL} version {resolved.version}"},
+    )
+    context.run.log_dataset(release.name, release.digest, release.path, "evaluation")
+    written = write_report(report, context.reports / context.run.run_id)
+    for path in written.values():
+        context.run.log_artifact(path, "evaluation")
+    context.run.log_metrics(flat_metrics(report.metrics, settings.split))
+    context.run.set_tags({VERSION_TAG: str(resolved.version)})
+    say(f"evaluate   {MODEL} version {resolved.version}: {written['html_report']}")
+
+
+EVALUATE = Stage(
+    name="evaluate",
+    after=TRAIN,
+    code=("evaluation", "prediction", "stages/assess.py", "stages/evaluate.py"),
+    act=_evaluate,
+)

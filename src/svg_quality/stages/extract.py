@@ -1,0 +1,117 @@
+"""`extract`: from a release to the features and descriptors of its images."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+
+from svg_quality.conversion.images import load_image
+from svg_quality.dataset.library import LogoLibrary
+from svg_quality.dataset.release import Release, read_release
+from svg_quality.errors import ImageError
+from svg_quality.features.descriptors import describe
+from svg_quality.features.extraction import extract_features
+from svg_quality.features.inference import OnnxGraph
+from svg_quality.features.preprocessing import preprocess
+from svg_quality.features.store import FeatureStore
+from svg_quality.settings import ExtractSettings
+from svg_quality.stages.console import progress, progress_bar, say
+from svg_quality.stages.convert import descriptors_kind
+from svg_quality.stages.dataset import DATASET
+from svg_quality.stages.pipeline import Stage, StageContext
+
+SUMMARY: Final = "extraction.json"
+_CALIBRATION_IMAGES: Final = 64
+
+
+def _extract(context: StageContext) -> None:
+    settings: ExtractSettings = context.settings
+    release = read_release(context.source.output_path)
+    library = LogoLibrary(context.data / "logos")
+    paths = {str(i): library.path(p) for i, p in release.images["image_path"].items()}
+    fingerprint, weights, onnx = _backbone(context, release, paths)
+    store = FeatureStore(context.data / "features")
+    start = perf_counter()
+    with progress_bar(len(paths), "features") as bar:
+        extraction = extract_features(
+            paths, OnnxGraph(onnx), fingerprint, store,
+            batch_size=settings.batch_size, on_images=bar.update,
+        )  # fmt: skip
+    seconds = perf_counter() - start
+    failed = extraction.failed | _describe_missing(store, paths)
+    context.run.log_json(
+        {
+            "release": str(release.path.relative_to(context.root)),
+            "dataset_digest": release.digest,
+            "fingerprint": fingerprint,
+            "weights": weights,
+            "backbone": str(onnx.relative_to(context.root)),
+            "descriptors": descriptors_kind(),
+            "failed": failed,
+        },
+        SUMMARY,
+    )
+    rate = extraction.n_computed / seconds if extraction.n_computed else 0.0
+    context.run.log_metrics(
+        {
+            "images_computed": extraction.n_computed,
+            "images_reused": extraction.n_reused,
+            "images_failed": len(failed),
+            "reached_share": extraction.reached_share,
+            "images_per_second": rate,
+        }
+    )
+    context.run.set_tags({"backbone.weights": weights, "backbone.fingerprint": fingerprint})
+    parts = [release.digest, fingerprint, descriptors_kind(), *sorted(failed)]
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    context.run.set_output(digest, store.root / fingerprint)
+    say(
+        f"extract    features of {len(paths) - len(failed):,} of {len(paths):,} images"
+        f" ({extraction.n_reused:,} were there already), backbone weights: {weights}"
+    )
+
+
+def _backbone(
+    context: StageContext, release: Release, paths: dict[str, Path]
+) -> tuple[str, str, Path]:
+    """Fingerprint, weights and ONNX file of the backbone asked for."""
+    from svg_quality.features.backbone import build_backbone, export_backbone, fingerprint
+
+    settings: ExtractSettings = context.settings
+    train = sorted(release.images.index[release.images["split"] == "train"])
+    images = np.stack([preprocess(load_image(paths[i]).rgb) for i in train[:_CALIBRATION_IMAGES]])
+    backbone = build_backbone(settings.weights, images, settings.seed)
+    digest = fingerprint(backbone.extractor)
+    onnx = context.data / "backbones" / f"{digest}.onnx"
+    if not onnx.exists():
+        unfinished = onnx.with_suffix(".unfinished")
+        export_backbone(backbone.extractor, unfinished)
+        unfinished.replace(onnx)
+    return digest, backbone.weights, onnx
+
+
+def _describe_missing(store: FeatureStore, paths: dict[str, Path]) -> dict[str, str]:
+    """Descriptors that no `convert` of this checkout has made; gives reasons by image_id."""
+    kind = descriptors_kind()
+    missing = store.missing(kind, list(paths))
+    failed: dict[str, str] = {}
+    for image_id in progress(missing, len(missing), "descriptors") if missing else ():
+        try:
+            image = load_image(paths[image_id])
+        except ImageError as error:
+            failed[image_id] = str(error)
+            continue
+        store.add(kind, [image_id], describe(image.rgb, image.transparent_share)[None])
+    return failed
+
+
+EXTRACT = Stage(
+    name="extract",
+    after=DATASET,
+    code=("features", "conversion/images.py", "stages/extract.py"),
+    act=_extract,
+)
