@@ -1,0 +1,86 @@
+"""The README's table of results, made from the committed JSON files; a test compares the two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def results_table() -> str:
+    """Markdown: what was asked, what was reached, with what."""
+    accuracy, conversion = _figures("accuracy"), _figures("conversion")
+    features, startup = _figures("features"), _figures("startup")
+    full, everyday = (accuracy["regions"][name] for name in ("full", "everyday"))
+    rows = [
+        ("SSIM, full region: Pearson", "0.93", _with_interval(full, "ssim", "pearson")),
+        ("SSIM, everyday region: R²", "0.65", _with_interval(everyday, "ssim", "r2")),
+        ("SSIM, full region: MAE (gradient boosting)", "no worse", _beside(full)),
+        ("SSIM, everyday region: MAE (gradient boosting)", "no worse", _beside(everyday)),
+        ("log bytes, everyday region: R²", "0.92", _with_interval(everyday, "log_bytes", "r2")),
+        ("90% interval covers, full region", "88-92%", _coverage(full)),
+        ("90% interval covers, everyday region", "88-92%", _coverage(everyday)),
+        (
+            "logos that reach the feature store",
+            "98%",
+            f"{accuracy['share_that_reached_the_feature_store']:.1%}",
+        ),
+        (
+            "measured conversions a minute at 256 px",
+            "3,000, under 1 GB",
+            f"{conversion['conversions_a_minute']:,}, {conversion['peak_memory_mb']:,} MB",
+        ),
+        (
+            "feature extraction against eager torchvision",
+            "1.8 x",
+            f"{features['times_faster']:.2f} x",
+        ),
+        (
+            "`svg-quality predict` / `--help`, whole process",
+            "3 s / 0.5 s",
+            f"{startup['predict_seconds_median']:.2f} s / {startup['help_seconds_median']:.2f} s",
+        ),
+    ]
+    lines = ["| what | asked | reached |", "| --- | --- | --- |"]
+    lines += [f"| {what} | {asked} | {reached} |" for what, asked, reached in rows]
+    return "\n".join([*lines, "", _conditions(accuracy)])
+
+
+def _figures(name: str) -> dict[str, Any]:
+    figures: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text())["figures"]
+    return figures
+
+
+def _with_interval(region: dict[str, Any], target: str, metric: str) -> str:
+    low, high = region[target]["model_interval_95"][metric]
+    return f"{region[target]['model'][metric]:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _beside(region: dict[str, Any]) -> str:
+    ssim = region["ssim"]
+    low, high = ssim["mae_less_gradient_boosting"]["interval_95"]
+    model, boosting = ssim["model"]["mae"], ssim["gradient_boosting"]["mae"]
+    return f"{model:.4f} ({boosting:.4f}); difference {low:+.4f} to {high:+.4f}"
+
+
+def _coverage(region: dict[str, Any]) -> str:
+    low, high = region["interval_90"]["interval_95"]
+    return f"{region['interval_90']['coverage']:.1%} ({low:.1%}-{high:.1%})"
+
+
+def _conditions(accuracy: dict[str, Any]) -> str:
+    result = json.loads((HERE / "accuracy.json").read_text())
+    return (
+        f"Accuracy: {accuracy['held_out_logos']} held-out logos, "
+        f"{accuracy['held_out_rows']:,} conversions, 95% intervals from a bootstrap by logo; "
+        f"trained on {accuracy['training_logos']:,} images and {accuracy['training_rows']:,} "
+        f"conversions with a backbone of {accuracy['backbone_weights']} weights; commit "
+        f"`{result['commit'][:10]}`, {result['machine']['cores']} cores of "
+        f"{result['machine']['processor']}."
+    )
+
+
+if __name__ == "__main__":
+    print(results_table())
