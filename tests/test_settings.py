@@ -102,7 +102,7 @@ def test_mlproject_has_every_stage_and_numbers_are_typed() -> None:
         for name, field in section.model_fields.items():
             declared = PROJECT[stage]["parameters"][name]
             assert declared["default"] == FROM_CONFIG
-            expected = "string" if field.annotation is str else "float"
+            expected = "float" if field.annotation in (int, float) else "string"
             assert declared["type"] == expected, f"{stage}.{name}"
     assert all(PROJECT["main"]["parameters"][name] for name in MAIN_OVERRIDES)
     assert PROJECT["main"]["parameters"]["config"]["default"] == DEFAULT_CONFIG

@@ -33,9 +33,9 @@ def results_table() -> str:
             f"{conversion['conversions_a_minute']:,}, {conversion['peak_memory_mb']:,} MB",
         ),
         (
-            "feature extraction against eager torchvision",
+            "feature extraction against eager torchvision: 8 bits (fp32)",
             "1.8 x",
-            f"{features['times_faster']:.2f} x",
+            f"{features['int8']['times_faster']:.1f} x ({features['fp32']['times_faster']:.1f} x)",
         ),
         (
             "`svg-quality predict` / `--help`, whole process",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,6 +70,7 @@ class ExtractSettings(_Section):
     """From a release to features."""
 
     weights: str = Field("auto", description="auto, imagenet, random, or a path to a state dict")
+    precision: Literal["int8", "fp32"] = Field("int8", description="of the backbone: int8 or fp32")
     batch_size: Positive = Field(16, description="pictures per pass of the backbone")
     seed: Count = Field(42, description="of random weights")
 

@@ -21,6 +21,7 @@ from svg_quality.features.backbone import (
 from svg_quality.features.extraction import extract_features
 from svg_quality.features.inference import OnnxGraph
 from svg_quality.features.preprocessing import MEAN, STD, preprocess
+from svg_quality.features.quantization import quantize_backbone
 from svg_quality.features.store import FeatureStore
 
 IMAGES = np.random.default_rng(0).normal(size=(4, 3, 224, 224)).astype(np.float32)
@@ -118,6 +119,18 @@ def test_onnx_gives_what_torch_gives_in_any_batch(
     single = np.concatenate([graph(images=image[None])["features"] for image in IMAGES])
     assert np.abs(whole - expected).max() < 1e-3 * expected.std()
     assert np.abs(single - whole).max() < 1e-3 * expected.std()
+
+
+@pytest.mark.slow
+def test_eight_bits_are_near_enough_and_a_quarter_of_the_size(
+    onnx_file: Path, tmp_path: Path
+) -> None:
+    quantize_backbone(onnx_file, tmp_path / "int8.onnx", IMAGES)
+    fp32 = OnnxGraph(onnx_file)(images=IMAGES)["features"]
+    int8 = OnnxGraph(tmp_path / "int8.onnx")(images=IMAGES)["features"]
+    lengths = np.linalg.norm(fp32, axis=1) * np.linalg.norm(int8, axis=1)
+    assert ((fp32 * int8).sum(axis=1) / lengths > 0.95).all()
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.3 * onnx_file.stat().st_size
 
 
 def test_refuses_graphs_that_are_none(tmp_path: Path) -> None:

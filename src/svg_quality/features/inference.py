@@ -1,4 +1,4 @@
-"""ONNX graphs, run by ONNX Runtime: the only module that imports it."""
+"""ONNX graphs, run by ONNX Runtime: the only module that runs one."""
 
 from __future__ import annotations
 

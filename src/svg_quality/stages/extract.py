@@ -82,14 +82,20 @@ def _backbone(
     from svg_quality.features.backbone import build_backbone, export_backbone, fingerprint
 
     settings: ExtractSettings = context.settings
-    train = sorted(release.images.index[release.images["split"] == "train"])
-    images = np.stack([preprocess(load_image(paths[i]).rgb) for i in train[:_CALIBRATION_IMAGES]])
+    train = sorted(release.images.index[release.images["split"] == "train"])[:_CALIBRATION_IMAGES]
+    images = np.stack([preprocess(load_image(paths[i]).rgb) for i in train])
     backbone = build_backbone(settings.weights, images, settings.seed)
     digest = fingerprint(backbone.extractor)
+    if settings.precision == "int8":  # the calibration pictures decide its numbers too
+        digest = hashlib.sha256(" ".join([digest, "int8", *train]).encode()).hexdigest()
     onnx = context.data / "backbones" / f"{digest}.onnx"
     if not onnx.exists():
         unfinished = onnx.with_suffix(".unfinished")
         export_backbone(backbone.extractor, unfinished)
+        if settings.precision == "int8":
+            from svg_quality.features.quantization import quantize_backbone
+
+            quantize_backbone(unfinished, unfinished, images)
         unfinished.replace(onnx)
     return digest, backbone.weights, onnx
 
