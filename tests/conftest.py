@@ -38,8 +38,9 @@ def make_row() -> Callable[..., dict[str, Any]]:
         made = {
             "image_id": digest(image), "image_path": f"{image}.png", "source": f"test/{image}.png",
             "derived_from": None, "method": "sobol", "logo_type": "simple",
-            "logo_type_estimated": True, "width": 64, "height": 64, "source_width": 64,
-            "source_height": 64, "format": "PNG", "complexity": 0.5,
+            "logo_type_estimated": True, "width": 64, "height": 64,
+            "working_size": 512, "source_width": 64, "source_height": 64,
+            "format": "PNG", "complexity": 0.5,
             "perceptual_hash": digest(image)[:16], **chosen.as_dict(), "ssim": 0.9,
             "ssim_worst_tile": 0.5, "mse": 4.0, "psnr": 42.0, "svg_bytes": 1000, "path_count": 3,
             "trace_ms": 1.0, "render_ms": 1.0, "created_at": "2026-11-21T00:00:00+00:00",

@@ -14,6 +14,7 @@ from svg_quality.settings import (
     MAIN_OVERRIDES,
     Settings,
     load_settings,
+    section_of,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -97,9 +98,7 @@ def test_mlproject_and_command_line_are_the_same(entry: str) -> None:
 def test_mlproject_has_every_stage_and_numbers_are_typed() -> None:
     assert set(PROJECT) == {"main", "predict", *PIPELINE_STAGES}
     for stage in PIPELINE_STAGES:
-        section = Settings.model_fields[stage].annotation
-        assert section is not None
-        for name, field in section.model_fields.items():
+        for name, field in section_of(stage).model_fields.items():
             declared = PROJECT[stage]["parameters"][name]
             assert declared["default"] == FROM_CONFIG
             expected = "float" if field.annotation in (int, float) else "string"

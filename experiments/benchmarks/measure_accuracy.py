@@ -122,7 +122,14 @@ def held_out_inputs(
         for row in frame[["image_id", "image_path"]].drop_duplicates().to_dict(orient="records")
     }
     store, kind = FeatureStore(root / "data/features"), bundle.manifest["backbone"]["fingerprint"]
-    done = extract_features(paths, OnnxGraph(model / BACKBONE), kind, store, batch_size=16)
+    done = extract_features(
+        paths,
+        OnnxGraph(model / BACKBONE),
+        kind,
+        store,
+        working_size=bundle.working_size,
+        batch_size=16,
+    )
     return ImageInputs(store, kind, descriptors_kind()), done.reached_share
 
 

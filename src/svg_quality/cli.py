@@ -10,7 +10,13 @@ from typing import Any, Final
 
 from svg_quality import __version__
 from svg_quality.errors import SvgQualityError
-from svg_quality.settings import DEFAULT_CONFIG, FROM_CONFIG, MAIN_OVERRIDES, NEWEST, Settings
+from svg_quality.settings import (
+    DEFAULT_CONFIG,
+    FROM_CONFIG,
+    MAIN_OVERRIDES,
+    NEWEST,
+    section_of,
+)
 
 PIPELINE_STAGES: Final = ("convert", "dataset", "extract", "train", "evaluate", "promote")
 
@@ -47,9 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_stage(commands: Any, stage: str) -> None:
-    section = Settings.model_fields[stage].annotation
-    if section is None:
-        return
+    section = section_of(stage)
     command = commands.add_parser(stage, help=section.__doc__, description=section.__doc__)
     _add_config(command)
     if stage != "convert":
@@ -66,9 +70,7 @@ def _add_main(commands: Any) -> None:
     command = commands.add_parser("main", help=about, description=about)
     _add_config(command)
     for name, stage in MAIN_OVERRIDES.items():
-        section = Settings.model_fields[stage].annotation
-        description = section.model_fields[name].description if section else ""
-        _add_setting(command, name, description or "")
+        _add_setting(command, name, section_of(stage).model_fields[name].description or "")
 
 
 def _add_predict(commands: Any) -> None:

@@ -111,6 +111,12 @@ class Settings(_Section):
     promote: PromoteSettings = PromoteSettings()
 
 
+def section_of(stage: str) -> type[BaseModel]:
+    """The model of a stage's settings."""
+    section: type[BaseModel] = getattr(Settings(), stage).__class__
+    return section
+
+
 def load_settings(path: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
     """Read a YAML file; what it leaves out keeps its default.
 

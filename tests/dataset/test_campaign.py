@@ -19,7 +19,7 @@ def record(name: str = "a") -> LogoRecord:
     return LogoRecord(
         image_id=f"{ord(name):064x}", image_path=f"{name}.png", source=f"test/{name}.png",
         derived_from=None, logo_type="simple", logo_type_estimated=True, width=64, height=64,
-        source_width=64, source_height=64, format="PNG", complexity=0.5,
+        working_size=512, source_width=64, source_height=64, format="PNG", complexity=0.5,
         perceptual_hash="0" * 16, descriptors=(1.0, 2.0),
     )  # fmt: skip
 

@@ -81,6 +81,15 @@ def test_the_manifest_counts_what_is_there(tmp_path: Path, many_rows: pd.DataFra
     assert counts["groups"] == 120
 
 
+def test_refuses_to_guess_between_two_working_sizes(
+    tmp_path: Path, many_rows: pd.DataFrame
+) -> None:
+    assert release_in(tmp_path / "a", many_rows).working_size == 512
+    mixed = many_rows.assign(working_size=[256] + [512] * (len(many_rows) - 1))
+    with pytest.raises(DatasetError, match=r"one working size, .* has \[256, 512\]"):
+        _ = release_in(tmp_path / "b", mixed).working_size
+
+
 def test_refuses_a_folder_that_is_no_release_and_a_split_that_is_none(
     tmp_path: Path, many_rows: pd.DataFrame
 ) -> None:

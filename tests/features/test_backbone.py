@@ -152,12 +152,14 @@ def test_extraction_computes_each_picture_once_and_survives_a_broken_one(
     broken = f"{3:064x}"
     paths[broken].write_text("not an image")
     graph, store, seen = OnnxGraph(onnx_file), FeatureStore(tmp_path / "store"), []
-    first = extract_features(paths, graph, "b", store, batch_size=2, on_images=seen.append)
+    first = extract_features(
+        paths, graph, "b", store, working_size=512, batch_size=2, on_images=seen.append
+    )
     assert (first.n_computed, first.n_reused, list(first.failed)) == (4, 0, [broken])
     assert first.reached_share == 0.8
     assert sum(seen) == 5
     assert "is none" in first.failed[broken]
-    again = extract_features(paths, graph, "b", store, batch_size=2)
+    again = extract_features(paths, graph, "b", store, working_size=512, batch_size=2)
     assert (again.n_computed, again.n_reused) == (0, 4)
     alone = graph(images=preprocess(cv2.imread(str(paths[f"{2:064x}"]))[..., ::-1])[None])
     stored = store.read("b", [f"{2:064x}"])

@@ -42,6 +42,18 @@ class Release:
     conversions: pd.DataFrame  # the schema's columns and ``split``
     images: pd.DataFrame  # indexed by image_id: group, split, mean_ssim, logo_type, image_path, ...
 
+    @property
+    def working_size(self) -> int:
+        """Px of the longer side to which larger pictures were reduced.
+
+        Raises:
+            DatasetError: it differs between rows, so a model could not know which to use.
+        """
+        sizes = sorted(self.conversions["working_size"].unique().tolist())
+        if len(sizes) != 1:
+            raise DatasetError(f"a release must be of one working size, {self.path} has {sizes}")
+        return int(sizes[0])
+
     def rows(self, split: str) -> pd.DataFrame:
         """The conversions of one split.
 

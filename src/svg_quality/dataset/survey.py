@@ -40,6 +40,7 @@ class LogoRecord:
     logo_type_estimated: bool
     width: int  # px, as traced
     height: int
+    working_size: int  # px of the longer side to which larger pictures are reduced
     source_width: int  # px, before reduction
     source_height: int
     format: str
@@ -89,6 +90,7 @@ def _record(
         logo_type_estimated=task.logo.logo_type is None,
         width=width,
         height=height,
+        working_size=task.working_size,
         source_width=image.source_width,
         source_height=image.source_height,
         format=image.format,

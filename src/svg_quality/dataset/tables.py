@@ -62,6 +62,7 @@ CONVERSIONS: Final = pa.DataFrameSchema(
         "logo_type_estimated": pa.Column("bool"),
         "width": _number(1, kind="int64"),
         "height": _number(1, kind="int64"),
+        "working_size": _number(1, kind="int64"),
         "source_width": _number(1, kind="int64"),
         "source_height": _number(1, kind="int64"),
         "format": _text(),

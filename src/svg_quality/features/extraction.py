@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,7 @@ def extract_features(
     fingerprint: str,
     store: FeatureStore,
     *,
+    working_size: int,
     batch_size: int,
     on_images: Callable[[int], object] = lambda n_images: None,
 ) -> Extraction:
@@ -50,6 +52,7 @@ def extract_features(
         graph: the backbone.
         fingerprint: of the backbone; the store's kind.
         store: where the rows go, every few batches.
+        working_size: px, to which larger pictures are reduced, as for their conversion.
         batch_size: pictures in one pass of the backbone.
         on_images: called with the number of pictures just dealt with.
     """
@@ -57,14 +60,15 @@ def extract_features(
     n_reused = len(paths) - len(missing)
     on_images(n_reused)
     failed: dict[str, str] = {}
+    read = partial(_read, working_size=working_size)
     with ThreadPoolExecutor(max_workers=2) as readers:
         for start in range(0, len(missing), _ROWS_A_FILE):
             names: list[str] = []
             rows: list[np.ndarray] = []
             for batch in _batches(missing[start : start + _ROWS_A_FILE], batch_size):
-                read = dict(zip(batch, readers.map(_read, [paths[i] for i in batch]), strict=True))
-                good = {i: x for i, x in read.items() if isinstance(x, np.ndarray)}
-                failed |= {i: x for i, x in read.items() if isinstance(x, str)}
+                images = dict(zip(batch, readers.map(read, [paths[i] for i in batch]), strict=True))
+                good = {i: x for i, x in images.items() if isinstance(x, np.ndarray)}
+                failed |= {i: x for i, x in images.items() if isinstance(x, str)}
                 if good:
                     rows.append(graph(images=np.stack(list(good.values())))["features"])
                     names += good
@@ -78,8 +82,8 @@ def _batches(names: list[str], size: int) -> list[list[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _read(path: Path) -> np.ndarray | str:
+def _read(path: Path, working_size: int) -> np.ndarray | str:
     try:
-        return preprocess(load_image(path).rgb)
+        return preprocess(load_image(path, working_size).rgb)
     except ImageError as error:
         return str(error)

@@ -67,6 +67,11 @@ class Bundle:
         conformal = json.loads((folder / CONFORMAL).read_text())
         self.intervals = {name: Conformal.from_dict(values) for name, values in conformal.items()}
 
+    @property
+    def working_size(self) -> int:
+        """Px of the longer side to which larger pictures must be reduced first."""
+        return int(self.manifest["working_size"])
+
     def features(self, image: LogoImage) -> np.ndarray:
         """The backbone's features of a picture, float32 ``(1, 2048)``."""
         return self._backbone(images=preprocess(image.rgb)[None])["features"]

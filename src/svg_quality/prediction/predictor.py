@@ -73,7 +73,7 @@ class QualityPredictor:
         """Predict many parameter sets of one image: the backbone runs once."""
         if not parameters:
             return []
-        name, logo = _read(image)
+        name, logo = _read(image, self.bundle.working_size)
         scores = self.bundle.score_image(logo, parameters)
         return [
             Prediction(
@@ -96,16 +96,16 @@ class QualityPredictor:
         return [self.predict(image, parameters) for image in images]
 
 
-def _read(image: ImageLike) -> tuple[str, LogoImage]:
+def _read(image: ImageLike, working_size: int) -> tuple[str, LogoImage]:
     if isinstance(image, str | Path):
-        return str(image), load_image(Path(image))
+        return str(image), load_image(Path(image), working_size)
     if isinstance(image, bytes):
-        return "bytes", load_image(image)
+        return "bytes", load_image(image, working_size)
     if isinstance(image, np.ndarray):
-        return "array", image_from_pixels(image)
+        return "array", image_from_pixels(image, working_size)
     if isinstance(image, Image.Image):
         buffer = io.BytesIO()
         (image if image.mode != "CMYK" else image.convert("RGB")).save(buffer, "PNG")
-        return "image", load_image(buffer.getvalue())
+        return "image", load_image(buffer.getvalue(), working_size)
     kind = type(image).__name__
     raise ImageError(f"an image must be a path, bytes, an array or a PIL image, got {kind}")

@@ -44,7 +44,7 @@ class SvgQualityModel(PythonModel):
                 kind = type(row["image"]).__name__
                 raise ImageError(f"the column image must hold bytes of image files, got {kind}")
             named = {key: row[key] for key in NAMES if not pd.isna(row.get(key))}
-            image = load_image(row["image"])
+            image = load_image(row["image"], self._bundle.working_size)
             scores = self._bundle.score_image(image, [parameters_from(named)])
             rows.append(
                 {

@@ -112,7 +112,7 @@ def assess(
         },
         warnings=[RANDOM_BACKBONE] if manifest["backbone"]["weights"] == "random" else [],
         logo_column="group",
-        load_rgb=lambda path: load_image(library.path(path), manifest["working_size"]).rgb,
+        load_rgb=lambda path: load_image(library.path(path), bundle.working_size).rgb,
     )
 
 

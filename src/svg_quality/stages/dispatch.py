@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from svg_quality.settings import MAIN_OVERRIDES, NEWEST, Settings, load_settings
+from svg_quality.settings import MAIN_OVERRIDES, NEWEST, load_settings, section_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,8 +43,7 @@ def _run_stage(options: argparse.Namespace) -> None:
     from svg_quality.stages.train import TRAIN
 
     stages = {x.name: x for x in (CONVERT, DATASET, EXTRACT, TRAIN, EVALUATE, PROMOTE)}
-    section = Settings.model_fields[options.command].annotation
-    given = {name: getattr(options, name) for name in section.model_fields}  # type: ignore[union-attr]
+    given = {name: getattr(options, name) for name in section_of(options.command).model_fields}
     settings = load_settings(Path(options.config), {options.command: given})
     input_run = getattr(options, "input_run", NEWEST)
     run_stage(stages[options.command], settings, None if input_run == NEWEST else input_run)

@@ -39,10 +39,11 @@ def _extract(context: StageContext) -> None:
     with progress_bar(len(paths), "features") as bar:
         extraction = extract_features(
             paths, OnnxGraph(onnx), fingerprint, store,
-            batch_size=settings.batch_size, on_images=bar.update,
+            working_size=release.working_size, batch_size=settings.batch_size,
+            on_images=bar.update,
         )  # fmt: skip
     seconds = perf_counter() - start
-    failed = extraction.failed | _describe_missing(store, paths)
+    failed = extraction.failed | _describe_missing(store, paths, release.working_size)
     context.run.log_json(
         {
             "release": str(release.path.relative_to(context.root)),
@@ -83,7 +84,7 @@ def _backbone(
 
     settings: ExtractSettings = context.settings
     train = sorted(release.images.index[release.images["split"] == "train"])[:_CALIBRATION_IMAGES]
-    images = np.stack([preprocess(load_image(paths[i]).rgb) for i in train])
+    images = np.stack([preprocess(load_image(paths[i], release.working_size).rgb) for i in train])
     backbone = build_backbone(settings.weights, images, settings.seed)
     digest = fingerprint(backbone.extractor)
     if settings.precision == "int8":  # the calibration pictures decide its numbers too
@@ -100,14 +101,16 @@ def _backbone(
     return digest, backbone.weights, onnx
 
 
-def _describe_missing(store: FeatureStore, paths: dict[str, Path]) -> dict[str, str]:
+def _describe_missing(
+    store: FeatureStore, paths: dict[str, Path], working_size: int
+) -> dict[str, str]:
     """Descriptors that no `convert` of this checkout has made; gives reasons by image_id."""
     kind = descriptors_kind()
     missing = store.missing(kind, list(paths))
     failed: dict[str, str] = {}
     for image_id in progress(missing, len(missing), "descriptors") if missing else ():
         try:
-            image = load_image(paths[image_id])
+            image = load_image(paths[image_id], working_size)
         except ImageError as error:
             failed[image_id] = str(error)
             continue

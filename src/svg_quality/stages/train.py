@@ -6,12 +6,11 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 import svg_quality
-from svg_quality.conversion.images import WORKING_SIZE
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.release import Release, read_release
 from svg_quality.evaluation.report import write_report
@@ -24,7 +23,10 @@ from svg_quality.stages.console import progress_bar, say
 from svg_quality.stages.extract import EXTRACT, SUMMARY
 from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.tracking.registry import register
-from svg_quality.training.data import RowLoader, build_head
+from svg_quality.training.data import RowLoader, Rows, build_head
+
+if TYPE_CHECKING:
+    from svg_quality.model.mlp import QualityHead
 
 VERSION_TAG: Final = "model.version"
 REPORT: Final = "evaluation/evaluation.html"
@@ -56,7 +58,7 @@ def _train(context: StageContext) -> None:
                 "dataset": {
                     "name": release.name, "version": release.version, "digest": release.digest,
                 },
-                "working_size": WORKING_SIZE,
+                "working_size": release.working_size,
                 "settings": context.settings.model_dump(),
                 "versions": {name: version(name) for name in _RECORDED},
             },
@@ -76,7 +78,7 @@ def _fit(
 
     from svg_quality.model.export import export_head
     from svg_quality.model.mlp import HeadConfig
-    from svg_quality.training.trainer import QualityModelTrainer, TrainingConfig, predict_rows
+    from svg_quality.training.trainer import QualityModelTrainer, TrainingConfig
 
     settings: TrainSettings = context.settings
     train = inputs.rows(inputs.reached(release.rows("train")))
@@ -107,9 +109,17 @@ def _fit(
         {k: fitted[k] for k in ("training_time", "epochs_completed", "best_epoch", "best_val_loss")}
     )
     context.run.log_artifact(folder / "checkpoints", "checkpoints")
-    said = predict_rows(head, RowLoader(validation, 4096))
+    export_head(head, folder / "head.onnx")
     groups = validation_frame["image_id"].map(release.images["group"]).to_numpy()
-    intervals = {
+    return folder / "head.onnx", _calibrated(head, validation, groups)
+
+
+def _calibrated(head: QualityHead, validation: Rows, groups: np.ndarray) -> dict[str, Conformal]:
+    """Intervals that hold for new logos, from logos the head was not fitted to."""
+    from svg_quality.training.trainer import predict_rows
+
+    said = predict_rows(head, RowLoader(validation, 4096))
+    return {
         "ssim": calibrate(
             validation.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, INTERVAL
         ),
@@ -118,8 +128,6 @@ def _fit(
             INTERVAL, floor=0.02, limits=(-np.inf, np.inf),
         ),
     }  # fmt: skip
-    export_head(head, folder / "head.onnx")
-    return folder / "head.onnx", intervals
 
 
 def _evaluate(context: StageContext, bundle: Bundle, release: Release, inputs: ImageInputs) -> None:
