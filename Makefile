@@ -37,4 +37,5 @@ bench: .venv/.installed  ## measure the figures of the README; results in experi
 	for program in experiments/benchmarks/measure_*.py; do $(BIN)/python $$program || exit 1; done
 
 clean:  ## remove everything that commands wrote (.venv stays)
-	rm -rf data mlruns/* reports/*.html
+	rm -rf data
+	find mlruns reports -mindepth 1 ! -name .gitkeep -delete

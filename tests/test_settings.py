@@ -51,6 +51,8 @@ def test_an_override_wins_and_the_word_config_does_not(tmp_path: Path) -> None:
         ("learn: {}", "learn: extra inputs"),
         ("convert: {jpeg_share: 1.5}", r"convert\.jpeg_share: .*less than or equal to 1"),
         ("- a list", "must be sections of names and values"),
+        ("train: 5", "must be sections of names and values"),
+        ("dataset: {name: ..}", r"dataset\.name: .*pattern"),
         ("train: {epochs: [", "must be a readable YAML file"),
     ],
 )

@@ -46,7 +46,7 @@ def main() -> None:
     bundle = Bundle(resolved.path)
     dataset = bundle.manifest["dataset"]
     release = read_release(root / "data/releases" / dataset["name"] / dataset["version"])
-    frame, n_logos = held_out_conversions(root)
+    frame, n_logos, readable = held_out_conversions(root)
     leaked = set(frame["image_id"]) & set(release.images.index)
     if leaked:
         raise SystemExit(f"held-out logos must not be in the release, {len(leaked)} are")
@@ -65,7 +65,7 @@ def main() -> None:
         "held_out_logos": n_logos,
         "held_out_images_with_jpeg_copies": int(frame["image_id"].nunique()),
         "held_out_rows": len(frame),
-        "share_that_reached_the_feature_store": reached,
+        "share_that_reached_the_feature_store": reached * readable,
         "regions": {},
     }
     for region, mask in regions_of(frame).items():
@@ -86,8 +86,8 @@ def main() -> None:
     write_result("accuracy", figures)
 
 
-def held_out_conversions(root: Path) -> tuple[pd.DataFrame, int]:
-    """Measured rows with ``group``, and the number of logos (copies not counted)."""
+def held_out_conversions(root: Path) -> tuple[pd.DataFrame, int, float]:
+    """Measured rows with ``group``, the number of logos (copies not counted), readable share."""
     names = read_excluded(HERE / "held_out_logos.txt")
     folder = root / "data" / "held-out"
     for logo in discover_logos("diagrams"):
@@ -104,12 +104,14 @@ def held_out_conversions(root: Path) -> tuple[pd.DataFrame, int]:
             }
         }
     )  # fmt: skip
-    frame = pd.read_parquet(run_stage(CONVERT, settings).artifact(TABLE))
+    run = run_stage(CONVERT, settings)
+    readable = 1 - run.metrics["logos_rejected"] / len(names)
+    frame = pd.read_parquet(run.artifact(TABLE))
     frame = clean_conversions(frame).kept
     images = frame.groupby("image_id")[["perceptual_hash", "derived_from"]].first()
     groups = near_duplicate_groups(images, max_distance=6)
     n_logos = int(images["derived_from"].isna().sum())
-    return frame.assign(group=frame["image_id"].map(groups)), n_logos
+    return frame.assign(group=frame["image_id"].map(groups)), n_logos, readable
 
 
 def held_out_inputs(
@@ -130,7 +132,7 @@ def held_out_inputs(
         working_size=bundle.working_size,
         batch_size=16,
     )
-    return ImageInputs(store, kind, descriptors_kind()), done.reached_share
+    return ImageInputs(store, kind, descriptors_kind(bundle.working_size)), done.reached_share
 
 
 def regions_of(frame: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -60,8 +60,8 @@ class ConvertSettings(_Section):
 class DatasetSettings(_Section):
     """From conversions to an immutable release."""
 
-    name: str = Field("logos", pattern=r"^[\w.-]+$", description="name of the release")
-    version: str = Field("auto", pattern=r"^[\w.-]+$", description="version; auto: by its digest")
+    name: str = Field("logos", pattern=r"^\w[\w.-]*$", description="name of the release")
+    version: str = Field("auto", pattern=r"^\w[\w.-]*$", description="version; auto: by its digest")
     max_distance: Count = Field(6, description="bits of pHash within which logos are one group")
     seed: Count = Field(42, description="of the split")
 
@@ -129,9 +129,10 @@ def load_settings(path: Path, overrides: Mapping[str, Mapping[str, Any]] | None 
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"settings must be a readable YAML file, {path}: {error}") from error
-    if not isinstance(content, dict):
+    sections = content.values() if isinstance(content, dict) else [content]
+    if not all(isinstance(section, dict) for section in sections):
         raise SettingsError(f"settings must be sections of names and values, {path} is not")
     for stage, values in (overrides or {}).items():
         given = {name: value for name, value in values.items() if value != FROM_CONFIG}

@@ -101,10 +101,10 @@ def test_the_id_is_of_the_pixels_not_of_the_file(tmp_path: Path) -> None:
     path.write_bytes(encoded(half_red(), "PNG"))
     again = encoded(half_red(), "BMP")
     assert load_image(path).image_id == load_image(again).image_id
-    assert load_image(path).image_id == load_image(path, working_size=16).image_id
+    assert load_image(path).image_id == load_image(path, working_size=30).image_id
     assert load_image(path).image_id != load_image(encoded(half_red("L"), "PNG")).image_id
-    tall = encoded(Image.new("RGB", (10, 20)), "PNG")
-    wide = encoded(Image.new("RGB", (20, 10)), "PNG")
+    tall = encoded(Image.new("RGB", (12, 24)), "PNG")
+    wide = encoded(Image.new("RGB", (24, 12)), "PNG")
     assert load_image(tall).image_id != load_image(wide).image_id
 
 
@@ -126,6 +126,7 @@ def test_svg_is_drawn_at_the_working_size() -> None:
         ('<image xlink:href="file:///a.png"/>', "must not refer to other files"),
         ('<use href="http://localhost/a.svg#b"/>', "must not refer to other files"),
         ("<rect", "must be plain XML"),
+        ("<text>Logo</text>", "must have its text as paths"),
     ],
 )
 def test_an_svg_may_not_reach_out(svg: str, message: str) -> None:
@@ -147,6 +148,41 @@ def test_an_svg_may_refer_to_itself_and_link_elsewhere() -> None:
         b'<a href="https://example.org"><use href="#r"/></a></svg>'
     )
     assert (load_image(svg, 20).rgb == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ('width="100000" height="100000"', None),
+        ('viewBox="0 0 300 100"', None),
+        ('width="1" height="100000"', "within 40:1"),
+        ('viewBox="0 0 1e9 1"', "within 40:1"),
+    ],
+)
+def test_an_svg_may_state_any_size_but_not_any_shape(size: str, message: str | None) -> None:
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}/>'.encode()
+    if message is None:
+        assert max(load_image(svg, 200).rgb.shape) == 200
+    else:
+        with pytest.raises(ImageError, match=message):
+            load_image(svg, 200)
+
+
+def test_alpha_is_part_of_what_a_picture_is() -> None:
+    """White at half alpha and plain white look alike on white, but are described apart."""
+    white = np.full((20, 20, 4), 255, np.uint8)
+    half = white.copy()
+    half[..., 3] = 128
+    assert (image_from_pixels(white).rgb == image_from_pixels(half).rgb).all()
+    assert image_from_pixels(white).image_id != image_from_pixels(half).image_id
+    assert image_from_pixels(white).image_id == image_from_pixels(white[..., :3]).image_id
+
+
+def test_refuses_what_cannot_be_scored() -> None:
+    with pytest.raises(ImageError, match="at least 11 px at the working size, got 40 x 10"):
+        image_from_pixels(np.zeros((10, 40), np.uint8))
+    with pytest.raises(ImageError, match="got 512 x 3"):
+        image_from_pixels(np.zeros((20, 3000), np.uint8))
 
 
 def test_refuses_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

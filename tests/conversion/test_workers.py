@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -24,13 +25,15 @@ def misbehave(task: str) -> str:
             os.kill(os.getpid(), signal.SIGKILL)
         case "eat":
             np.ones(2**30)
+        case "surprise":
+            cv2.resize(np.zeros((2, 2), np.uint8), (0, 0))
         case "fail":
             raise ConversionError("VTracer must not panic, got: something")
     return task.upper()
 
 
 def test_each_kind_of_failure_costs_one_row_and_says_why() -> None:
-    tasks = ["a", "hang", "b", "die", "c", "eat", "d", "fail", "e"]
+    tasks = ["a", "hang", "b", "die", "c", "eat", "d", "fail", "surprise", "e"]
     outcomes = {x.task: x for x in run_isolated(misbehave, tasks, n_workers=2, timeout_s=2)}
     assert set(outcomes) == set(tasks)
     for good in "abcde":
@@ -39,19 +42,26 @@ def test_each_kind_of_failure_costs_one_row_and_says_why() -> None:
     assert "died" in str(outcomes["die"].error)
     assert "fit in" in str(outcomes["eat"].error)
     assert "must not panic" in str(outcomes["fail"].error)
-    assert all(outcomes[bad].result is None for bad in ("hang", "die", "eat", "fail"))
+    assert "must not fail, this one did: error: " in str(outcomes["surprise"].error)
+    assert all(outcomes[bad].result is None for bad in ("hang", "die", "eat", "fail", "surprise"))
 
 
-def test_a_real_panic_of_vtracer_is_a_row_with_its_message(tmp_path: Path) -> None:
-    """layer_difference 0 with two colours divides by zero inside visioncortex 0.8.10."""
-    picture = np.full((64, 64, 3), 255, np.uint8)
-    picture[:32] = (200, 30, 30)
-    cv2.imwrite(str(tmp_path / "logo.png"), picture)
+def test_a_real_panic_of_vtracer_is_a_row_with_its_message() -> None:
+    """visioncortex 0.8.10, color.rs:279, divides by zero on this logo and these parameters."""
+    files = metadata.distribution("diagrams").files or []
+    found = next(file for file in files if str(file).endswith("onprem/iac/awx.png"))
+    logo = Path(str(found.locate()))
+    panics = Parameters(
+        color_precision=5, layer_difference=0, corner_threshold=151, length_threshold=5.64,
+        splice_threshold=117,
+    )  # fmt: skip
     tasks = [
-        ConversionTask(str(level), tmp_path / "logo.png", 512, Parameters(layer_difference=level))
-        for level in (0, 16)
+        ConversionTask("panics", logo, 512, panics),
+        ConversionTask("works", logo, 512, Parameters()),
     ]
     outcomes = {x.task.conversion_id: x for x in convert_all(tasks, n_workers=1, timeout_s=20)}
-    assert outcomes["16"].result is not None
-    assert 0.5 < outcomes["16"].result["ssim"] <= 1
-    assert outcomes["0"].error is None
+    assert outcomes["panics"].result is None
+    assert "must not panic, got: attempt to divide by zero" in str(outcomes["panics"].error)
+    assert outcomes["works"].result is not None
+    assert 0.5 < outcomes["works"].result["ssim"] <= 1
+    assert "svg" not in outcomes["works"].result

@@ -12,6 +12,7 @@ from svg_quality.conversion.images import image_from_pixels
 from svg_quality.conversion.sampling import sobol_sets
 from svg_quality.errors import ModelError
 from svg_quality.features.backbone import export_backbone
+from svg_quality.features.descriptors import DESCRIPTOR_NAMES
 from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.export import export_head
 from svg_quality.model.mlp import HeadConfig, QualityHead
@@ -104,6 +105,7 @@ def test_refuses_a_changed_or_missing_file(copy: Path) -> None:
     [
         ({"schema_version": 99}, "must be of schema 1, .* is of 99"),
         ({"tabular_names": ["a"]}, "takes others: train again"),
+        ({"probe": [0.0] * len(DESCRIPTOR_NAMES)}, "trained on others: train again"),
     ],
 )
 def test_refuses_a_bundle_it_does_not_fit(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from svg_quality.conversion.rendering import render
+from svg_quality.conversion.similarity import WINDOW
 from svg_quality.errors import ConversionError, ImageError
 
 SUFFIXES: Final = frozenset(
@@ -27,6 +30,8 @@ SUFFIXES: Final = frozenset(
 )
 MAX_SOURCE_PIXELS: Final = 100_000_000  # a header that promises more is refused before decoding
 WORKING_SIZE: Final = 512  # px of the longer side
+_MAX_RATIO: Final = 40
+_NUMBER: Final = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*(?:px)?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +93,15 @@ def _logo_image(
     flat: np.ndarray, alpha: np.ndarray | None, kind: str, working_size: int
 ) -> LogoImage:
     height, width = flat.shape[:2]
+    rgb = _reduce(flat, working_size)
+    if min(rgb.shape[:2]) < WINDOW:
+        size = f"{rgb.shape[1]} x {rgb.shape[0]}"
+        raise ImageError(f"sides must be at least {WINDOW} px at the working size, got {size}")
     digest = hashlib.sha256(f"{width}x{height}".encode() + flat.tobytes())
+    if alpha is not None and alpha.min() < 255:  # alpha is described, so it is part of the picture
+        digest.update(alpha.tobytes())
     return LogoImage(
-        rgb=_reduce(flat, working_size),
+        rgb=rgb,
         transparent_share=0.0 if alpha is None else float(1 - alpha.mean() / 255),
         image_id=digest.hexdigest(),
         format=kind,
@@ -154,21 +165,40 @@ def _looks_like_svg(data: bytes) -> bool:
 def _draw_svg(data: bytes, working_size: int, name: str) -> np.ndarray:
     try:
         root = fromstring(data)
-    except (ParseError, DefusedXmlException) as error:
-        raise ImageError(f"an SVG must be plain XML without entities, {name}: {error}") from error
+    except DefusedXmlException:
+        raise ImageError(f"an SVG must be without entities, {name} declares some") from None
+    except ParseError as error:
+        raise ImageError(f"an SVG must be plain XML, {name} is not: {error}") from error
     for element in root.iter():
+        if _local(str(element.tag)) == "text":  # fonts differ from machine to machine
+            raise ImageError(f"an SVG must have its text as paths, {name} has a text element")
         for key, value in element.attrib.items():
-            reference = value.strip()
-            outside = not reference.startswith(("#", "data:"))
+            outside = not value.strip().startswith(("#", "data:"))
             if outside and _local(key) == "href" and _local(str(element.tag)) != "a":
                 raise ImageError(f"an SVG must not refer to other files, {name} does: {value}")
+    ratio = _aspect_ratio(root.attrib)
+    if not 1 / _MAX_RATIO <= ratio <= _MAX_RATIO:
+        raise ImageError(f"an SVG's sides must be within {_MAX_RATIO}:1, {name} is {ratio:.4g}:1")
     try:
         text = data.decode("utf-8-sig")
-        drawn = render(text)
-        wide = drawn.shape[1] >= drawn.shape[0]
-        return render(text, working_size, None) if wide else render(text, None, working_size)
+        return render(text, working_size, None) if ratio >= 1 else render(text, None, working_size)
     except (UnicodeDecodeError, ConversionError) as error:
         raise ImageError(f"an SVG must be drawable, {name} is not: {error}") from error
+
+
+def _aspect_ratio(attributes: Mapping[str, str]) -> float:
+    """Width over height as the root states them; 1 where it states neither in plain numbers.
+
+    Known before drawing, since an SVG may ask for more pixels than there is memory.
+    """
+    sides = [_NUMBER.fullmatch(attributes.get(name, "")) for name in ("width", "height")]
+    if all(sides):
+        width, height = (float(side[1]) for side in sides if side)
+    else:
+        box = attributes.get("viewBox", "").replace(",", " ").split()
+        plain = len(box) == 4 and all(_NUMBER.fullmatch(number) for number in box[2:])
+        width, height = (float(number) for number in box[2:]) if plain else (1.0, 1.0)
+    return width / height if width > 0 and height > 0 else 1.0
 
 
 def _local(name: str) -> str:

@@ -25,7 +25,7 @@ from pebble import ProcessExpired, ProcessPool
 from svg_quality.conversion.images import LogoImage, load_image
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.errors import ConversionError, ImageError
+from svg_quality.errors import SvgQualityError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -93,16 +93,20 @@ def run_isolated(
 
 
 def _outcome(task: Task, future: Future[Any], timeout_s: float) -> Outcome[Task, Any]:
-    try:
+    """Whatever went wrong with a call is that call's reason, foreseen or not."""
+    error = future.exception()
+    if error is None:
         return Outcome(task, future.result(), None)
-    except CallTimeout:
+    if isinstance(error, CallTimeout):
         reason = f"a conversion must end within {timeout_s:g} s, this one was stopped"
-    except ProcessExpired as error:
+    elif isinstance(error, ProcessExpired):
         reason = f"a worker must outlive its conversion, this one died (exit code {error.exitcode})"
-    except MemoryError:
+    elif isinstance(error, MemoryError):
         reason = f"a conversion must fit in {ADDRESS_SPACE >> 20} MiB, this one did not"
-    except (ConversionError, ImageError) as error:
+    elif isinstance(error, SvgQualityError):
         reason = str(error)
+    else:
+        reason = f"a conversion must not fail, this one did: {type(error).__name__}: {error}"
     return Outcome(task, None, reason)
 
 

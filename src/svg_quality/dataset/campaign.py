@@ -64,9 +64,10 @@ def plan_conversions(
 
 
 def conversion_digest(record: LogoRecord, parameters: Parameters) -> str:
-    """SHA-256 of all that decides a conversion's result."""
+    """SHA-256 of picture, size, parameters, both tools' versions and the label's definition."""
     size = f"{record.width}x{record.height}"
-    parts = [record.image_id, size, parameters.as_dict(), VTRACER_VERSION, RENDERER_VERSION]
+    versions = [VTRACER_VERSION, RENDERER_VERSION, DEFINITION]
+    parts = [record.image_id, size, parameters.as_dict(), versions]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -67,10 +67,10 @@ def read_logo_types(path: Path) -> dict[str, str]:
         DatasetError: the file is missing or lacks a column, or names an unknown type.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
             rows = list(csv.DictReader(lines))
-    except OSError as error:
-        raise DatasetError(f"a list of types must be readable, {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"a list of types must be readable, {path}: {error}") from error
     types = {}
     for number, row in enumerate(rows, start=2):
         if row.get("name") is None or row.get("type") not in LOGO_TYPES:
@@ -88,13 +88,23 @@ def read_excluded(path: Path) -> frozenset[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DatasetError(f"a list of logos must be readable, {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"a list of logos must be readable, {path}: {error}") from error
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def with_types(logos: list[LogoFile], types: Mapping[str, str]) -> list[LogoFile]:
-    """The same logos; a type listed for a name replaces the sub-folder's."""
+    """The same logos; a type listed for a name replaces the sub-folder's.
+
+    Raises:
+        DatasetError: a name is not among the logos.
+    """
+    unknown = sorted(set(types) - {logo.name for logo in logos})
+    if unknown:
+        raise DatasetError(
+            f"a list of types must name logos of the source, {len(unknown)} names are not there; "
+            f"first: {unknown[0]}"
+        )
     return [LogoFile(x.path, x.name, types.get(x.name, x.logo_type)) for x in logos]
 
 

@@ -3,14 +3,15 @@
 ``data/releases/NAME/VERSION/`` holds ``conversions.parquet`` (the schema's columns and ``split``),
 ``images.parquet`` (one row per picture: split, group), ``set_aside.parquet`` and, written last,
 ``manifest.json``: SHA-256 and size of every file, counts, and the dataset digest. The digest
-covers what a model learns from (pictures, parameters, splits, SSIM, bytes), not timings or dates:
-the same inputs and seed give the same digest on another machine.
+covers what a model learns from (pictures, types, parameters, splits, SSIM, bytes), not timings or
+dates: the same inputs and seed give the same digest on another machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,16 @@ from svg_quality.errors import DatasetError
 MANIFEST: Final = "manifest.json"
 AUTO_VERSION: Final = "auto"  # as a version: the first digits of the dataset's digest
 _AUTO_DIGITS: Final = 12
-_DIGESTED: Final = ["image_id", "split", *NAMES, "ssim", "svg_bytes"]
+_DIGESTED: Final = [
+    "image_id",
+    "split",
+    "logo_type",
+    "width",
+    "height",
+    *NAMES,
+    "ssim",
+    "svg_bytes",
+]
 _SSIM_DECIMALS: Final = 6  # processors differ in the last bits of a float64 blur
 
 
@@ -96,7 +106,7 @@ def make_release(
                 f"data {digest[:12]}: give another version"
             )
         return released
-    unfinished = target.with_name(f".{version}.unfinished")
+    unfinished = target.with_name(f".{version}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     table.to_parquet(unfinished / "conversions.parquet", index=False)

@@ -64,8 +64,8 @@ def survey_logos(
 
 
 def _survey(task: SurveyTask) -> list[LogoRecord]:
-    data = task.logo.path.read_bytes()
     image = load_image(task.logo.path, task.working_size)
+    data = task.logo.path.read_bytes()
     records = [_record(task, data, image, None)]
     if _in_share(image.image_id, task.jpeg_share) and image.format != "JPEG":
         copy = jpeg_copy(image.rgb)

@@ -119,8 +119,3 @@ def check_conversions(frame: pd.DataFrame) -> pd.DataFrame:
 def parameters_of(frame: pd.DataFrame) -> list[Parameters]:
     """The parameter set of every row, in order."""
     return [Parameters(*values) for values in frame[list(NAMES)].itertuples(index=False, name=None)]
-
-
-def everyday_rows(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows lie in the everyday region (see `Parameters.is_everyday`)."""
-    return pd.Series([p.is_everyday for p in parameters_of(frame)], index=frame.index, dtype=bool)

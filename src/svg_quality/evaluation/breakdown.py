@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-BAND_EDGES: Final = (0.6, 0.8, 0.9, 0.95)  # of the measured SSIM; each opens the band above it
+from svg_quality.dataset import split
+
 BAND_NAMES: Final = ("below 0.6", "0.6 to 0.8", "0.8 to 0.9", "0.9 to 0.95", "0.95 and above")
 CLEAR_DIFFERENCE: Final = 0.01  # of SSIM; two tracings nearer than that are no choice
 _MAX_SETS: Final = 256  # of one logo that are compared pairwise
@@ -56,7 +57,7 @@ def quality_bands(rows: pd.DataFrame) -> list[Group]:
     Args:
         rows: with ``ssim``, ``predicted_ssim``, ``ssim_low``, ``ssim_high`` and ``everyday``.
     """
-    band = np.searchsorted(BAND_EDGES, rows["ssim"].to_numpy(float), side="right")
+    band = split.quality_bands(rows["ssim"]).to_numpy()
     return [_group(name, rows[band == k]) for k, name in enumerate(BAND_NAMES)]
 
 

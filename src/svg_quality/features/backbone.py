@@ -23,7 +23,6 @@ from svg_quality.errors import ModelError
 from svg_quality.features.preprocessing import INPUT_SIZE, PREPROCESSING
 
 N_FEATURES: Final = 2048
-_CALIBRATION_IMAGES: Final = 64
 _DOWNLOAD_URL: Final = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
 _DOWNLOAD_SECONDS: Final = 20.0  # that the server may stay silent
 _log = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ def build_backbone(weights: str, images: np.ndarray, seed: int) -> Backbone:
         weights: ``imagenet``, ``random``, a path to a state dict, or ``auto``: ImageNet, and
             where that cannot be downloaded ``random``, with a warning.
         images: float32 ``(N, 3, 224, 224)``, preprocessed. Random weights have no batch-norm
-            statistics of their own: they are taken over (the first 64 of) these.
+            statistics of their own: they are taken over these.
         seed: of random weights.
 
     Raises:
@@ -141,7 +140,7 @@ def _random_extractor(images: np.ndarray, seed: int) -> ResNetFeatureExtractor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         extractor = ResNetFeatureExtractor()
-    _calibrate_batch_norm(extractor, torch.from_numpy(images[:_CALIBRATION_IMAGES]))
+    _calibrate_batch_norm(extractor, torch.from_numpy(images))
     return extractor.eval()
 
 

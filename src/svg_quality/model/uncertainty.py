@@ -100,12 +100,23 @@ def hierarchical_quantile(scores: np.ndarray, groups: np.ndarray, level: float) 
     Raises:
         ModelError: there are too few groups for it to be finite.
     """
+    check_calibration_groups(groups, level)
     _, of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     weights = 1 / (sizes[of_row] * (len(sizes) + 1))
     order = np.argsort(scores)
     reached = np.cumsum(weights[order])
-    position = int(np.searchsorted(reached, level - 1e-12))
-    if position == len(scores):
-        needed = math.ceil(level / (1 - level) - 1e-9)
-        raise ModelError(f"coverage {level} needs at least {needed} groups, got {len(sizes)}")
-    return float(scores[order][position])
+    return float(scores[order][np.searchsorted(reached, level - 1e-12)])
+
+
+def check_calibration_groups(groups: np.ndarray, level: float) -> None:
+    """Refuse before the work of training what could not be calibrated after it.
+
+    Raises:
+        ModelError: there are fewer unlike logos than ``level / (1 - level)``.
+    """
+    n_groups, needed = len(np.unique(groups)), math.ceil(level / (1 - level) - 1e-9)
+    if n_groups < needed:
+        raise ModelError(
+            f"an interval of {level:.0%} needs at least {needed} unlike logos to be calibrated on, "
+            f"got {n_groups}: convert more logos"
+        )

@@ -1,8 +1,8 @@
 """The bundle: everything a prediction needs, as plain files in one folder. No pickle anywhere.
 
-* ``bundle.json``: schema version, the names of the head's inputs, the backbone's fingerprint and
-  weights, the dataset's name, version and digest, the training settings, package versions, and
-  SHA-256 of every other file
+* ``bundle.json``: schema version, the names of the head's inputs, the descriptors of a fixed
+  picture, the backbone's fingerprint and weights, the dataset's name, version and digest, the
+  training settings, package versions, and SHA-256 of every other file
 * ``backbone.onnx``: ``images (B, 3, 224, 224)`` to ``features (B, 2048)``
 * ``head.onnx``: ``features (1 or B, 2048)`` and ``tabular (B, d)`` to SSIM, log bytes and their
   spreads; the scaler is part of the graph
@@ -51,17 +51,16 @@ class Bundle:
     """A loaded bundle.
 
     Args:
-        folder: where its files are.
-        check_digests: read every file to check its SHA-256 (0.1 s for a ResNet-50).
+        folder: where its files are; the SHA-256 of each is checked.
 
     Raises:
         ModelError: a file is missing, damaged, or of a schema this code does not fit.
     """
 
-    def __init__(self, folder: Path, *, check_digests: bool = True) -> None:
+    def __init__(self, folder: Path) -> None:
         self.manifest = _read_manifest(folder)
-        if check_digests:
-            _check_files(folder, self.manifest["files"])
+        _check_files(folder, self.manifest["files"])
+        _check_descriptors(folder, self.manifest["probe"])
         self._backbone = OnnxGraph(folder / BACKBONE)
         self._head = OnnxGraph(folder / HEAD)
         conformal = json.loads((folder / CONFORMAL).read_text())
@@ -126,6 +125,7 @@ def write_bundle(
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "tabular_names": list(TABULAR_NAMES),
+        "probe": _probe(),
         **facts,
         "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
     }
@@ -138,7 +138,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
         schema, names = manifest["schema_version"], manifest["tabular_names"]
-    except (OSError, ValueError, KeyError) as error:
+        _ = manifest["files"], manifest["probe"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"a bundle must have a {MANIFEST}, {folder} has none: {error}") from error
     if schema != SCHEMA_VERSION:
         raise ModelError(f"a bundle must be of schema {SCHEMA_VERSION}, {folder} is of {schema}")
@@ -153,6 +154,22 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
         if not (folder / name).is_file() or _sha256(folder / name) != digest:
             raise ModelError(f"a bundle must be as its manifest says, {folder / name} is not")
+
+
+def _probe() -> list[float]:
+    """Descriptors of a fixed picture: they tell whether `describe` still means the same."""
+    y, x = np.mgrid[:64, :96]
+    rgb = np.stack([x * 2, y * 3, (x // 8 + y // 8) % 2 * 200], axis=2).astype(np.uint8)
+    return [round(float(value), 5) for value in describe(rgb, 0.25)]
+
+
+def _check_descriptors(folder: Path, probe: Sequence[float]) -> None:
+    today = _probe()
+    if len(probe) != len(today) or not np.allclose(probe, today, rtol=1e-3, atol=1e-3):
+        raise ModelError(
+            f"a bundle must have been trained on the descriptors this code makes, {folder} was"
+            " trained on others: train again"
+        )
 
 
 def _sha256(path: Path) -> str:

@@ -18,6 +18,8 @@ from svg_quality.prediction.bundle import Bundle
 from svg_quality.tracking.resolve import resolve
 
 PRODUCTION: Final = "models:/svg-quality/Production"
+UNREGISTERED: Final = "unregistered"  # the version of a bundle that is only a folder
+_PNG_MODES: Final = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
 ImageLike = Path | str | bytes | np.ndarray | Image.Image
 
 
@@ -54,7 +56,7 @@ class QualityPredictor:
     def __init__(self, model: str = PRODUCTION) -> None:
         resolved = resolve(model)
         self.model_name = resolved.name
-        self.model_version = str(resolved.version)
+        self.model_version = resolved.version or UNREGISTERED
         self.bundle = Bundle(resolved.path)
 
     def predict(self, image: ImageLike, parameters: Parameters | None = None) -> Prediction:
@@ -105,7 +107,9 @@ def _read(image: ImageLike, working_size: int) -> tuple[str, LogoImage]:
         return "array", image_from_pixels(image, working_size)
     if isinstance(image, Image.Image):
         buffer = io.BytesIO()
-        (image if image.mode != "CMYK" else image.convert("RGB")).save(buffer, "PNG")
+        if image.mode == "F":
+            raise ImageError("a floating-point image must state its range, and none of them does")
+        (image if image.mode in _PNG_MODES else image.convert("RGBA")).save(buffer, "PNG")
         return "image", load_image(buffer.getvalue(), working_size)
     kind = type(image).__name__
     raise ImageError(f"an image must be a path, bytes, an array or a PIL image, got {kind}")

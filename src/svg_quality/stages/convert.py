@@ -34,9 +34,9 @@ REJECTED: Final = "rejected_logos.json"
 _DESCRIBING: Final = ("features/descriptors.py", "features/regions.py")
 
 
-def descriptors_kind() -> str:
-    """Which descriptors these are: another definition is another kind in the feature store."""
-    return f"descriptors-{code_digest(_DESCRIBING)[:16]}"
+def descriptors_kind(working_size: int) -> str:
+    """Which descriptors these are: another definition or size is another kind in the store."""
+    return f"descriptors-{code_digest(_DESCRIBING)[:16]}-{working_size}px"
 
 
 def _convert(context: StageContext) -> None:
@@ -71,11 +71,10 @@ def _convert(context: StageContext) -> None:
 
 def _logos(settings: ConvertSettings) -> list[LogoFile]:
     excluded = read_excluded(Path(settings.excluded)) if settings.excluded else frozenset()
-    logos = choose_logos(
-        discover_logos(settings.logos), excluded, settings.max_logos, settings.seed
-    )
-    types = read_logo_types(Path(settings.logo_types)) if settings.logo_types else {}
-    return with_types(logos, types)
+    logos = discover_logos(settings.logos)
+    if settings.logo_types:
+        logos = with_types(logos, read_logo_types(Path(settings.logo_types)))
+    return choose_logos(logos, excluded, settings.max_logos, settings.seed)
 
 
 def _survey(
@@ -101,15 +100,18 @@ def _survey(
         if outcome.error:
             rejected[outcome.task.logo.name] = outcome.error
     if not records:
-        first = next(iter(rejected.items()))
-        raise DatasetError(f"a source must hold a readable logo, {source} holds none: {first}")
+        reason = next(iter(rejected.values()), "every logo is excluded")
+        raise DatasetError(f"a source must hold a readable logo, {source} holds none: {reason}")
     ordered = [records[image_id] for image_id in sorted(records)]
     _keep_descriptors(context, ordered)
     return ordered, rejected
 
 
 def _keep_descriptors(context: StageContext, records: list[LogoRecord]) -> None:
-    store, kind = FeatureStore(context.data / "features"), descriptors_kind()
+    store, kind = (
+        FeatureStore(context.data / "features"),
+        descriptors_kind(context.settings.working_size),
+    )
     new = set(store.missing(kind, [record.image_id for record in records]))
     fresh = [record for record in records if record.image_id in new]
     if fresh:
@@ -124,7 +126,8 @@ def _convert_missing(
     settings: ConvertSettings = context.settings
     log = ConversionLog(context.data / "conversions" / "log.jsonl")
     with log.writing():
-        known = {row["conversion_id"]: row for row in log.rows()}
+        # A failure may be the limit's or the machine's: it is tried again, never a success.
+        known = {row["conversion_id"]: row for row in log.rows() if row["error"] is None}
         todo = {p.conversion_id: p for p in plan if p.conversion_id not in known}
         if len(todo) < len(plan):
             say(f"convert    {len(plan) - len(todo):,} conversions are in the log already")
@@ -161,7 +164,10 @@ def _table_digest(table: Any) -> str:
 def _logos_digest(settings: Settings) -> dict[str, str]:
     digest = hashlib.sha256()
     for logo in _logos(settings.convert):
-        content = hashlib.sha256(logo.path.read_bytes()).hexdigest()
+        try:
+            content = hashlib.sha256(logo.path.read_bytes()).hexdigest()
+        except OSError:  # the survey will give the reason
+            content = "unreadable"
         digest.update(f"{logo.name} {logo.logo_type} {content}\n".encode())
     return {"logos": digest.hexdigest()}
 

@@ -27,7 +27,7 @@ def _evaluate(context: StageContext) -> None:
     inputs = ImageInputs(
         FeatureStore(context.data / "features"),
         bundle.manifest["backbone"]["fingerprint"],
-        descriptors_kind(),
+        descriptors_kind(release.working_size),
     )
     report = assess(
         bundle,

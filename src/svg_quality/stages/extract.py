@@ -18,7 +18,7 @@ from svg_quality.features.extraction import extract_features
 from svg_quality.features.inference import OnnxGraph
 from svg_quality.features.preprocessing import preprocess
 from svg_quality.features.store import FeatureStore
-from svg_quality.settings import ExtractSettings
+from svg_quality.settings import ExtractSettings, Settings
 from svg_quality.stages.console import progress, progress_bar, say
 from svg_quality.stages.convert import descriptors_kind
 from svg_quality.stages.dataset import DATASET
@@ -51,7 +51,7 @@ def _extract(context: StageContext) -> None:
             "fingerprint": fingerprint,
             "weights": weights,
             "backbone": str(onnx.relative_to(context.root)),
-            "descriptors": descriptors_kind(),
+            "descriptors": descriptors_kind(release.working_size),
             "failed": failed,
         },
         SUMMARY,
@@ -67,7 +67,7 @@ def _extract(context: StageContext) -> None:
         }
     )
     context.run.set_tags({"backbone.weights": weights, "backbone.fingerprint": fingerprint})
-    parts = [release.digest, fingerprint, descriptors_kind(), *sorted(failed)]
+    parts = [release.digest, fingerprint, descriptors_kind(release.working_size), *sorted(failed)]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     context.run.set_output(digest, store.root / fingerprint)
     say(
@@ -87,8 +87,9 @@ def _backbone(
     images = np.stack([preprocess(load_image(paths[i], release.working_size).rgb) for i in train])
     backbone = build_backbone(settings.weights, images, settings.seed)
     digest = fingerprint(backbone.extractor)
-    if settings.precision == "int8":  # the calibration pictures decide its numbers too
-        digest = hashlib.sha256(" ".join([digest, "int8", *train]).encode()).hexdigest()
+    # The size a picture was reduced to and, in 8 bits, the calibration pictures count too.
+    parts = [digest, settings.precision, str(release.working_size), *train]
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     onnx = context.data / "backbones" / f"{digest}.onnx"
     if not onnx.exists():
         unfinished = onnx.with_suffix(".unfinished")
@@ -105,17 +106,24 @@ def _describe_missing(
     store: FeatureStore, paths: dict[str, Path], working_size: int
 ) -> dict[str, str]:
     """Descriptors that no `convert` of this checkout has made; gives reasons by image_id."""
-    kind = descriptors_kind()
+    kind = descriptors_kind(working_size)
     missing = store.missing(kind, list(paths))
     failed: dict[str, str] = {}
+    rows: dict[str, np.ndarray] = {}
     for image_id in progress(missing, len(missing), "descriptors") if missing else ():
         try:
             image = load_image(paths[image_id], working_size)
+            rows[image_id] = describe(image.rgb, image.transparent_share)
         except ImageError as error:
             failed[image_id] = str(error)
-            continue
-        store.add(kind, [image_id], describe(image.rgb, image.transparent_share)[None])
+    if rows:
+        store.add(kind, list(rows), np.stack(list(rows.values())))
     return failed
+
+
+def _weights_digest(settings: Settings) -> dict[str, str]:
+    path = Path(settings.extract.weights)
+    return {"weights": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
 
 
 EXTRACT = Stage(
@@ -123,4 +131,5 @@ EXTRACT = Stage(
     after=DATASET,
     code=("features", "conversion/images.py", "stages/extract.py"),
     act=_extract,
+    own_digests=_weights_digest,
 )

@@ -15,7 +15,7 @@ from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.release import Release, read_release
 from svg_quality.evaluation.report import write_report
 from svg_quality.features.store import FeatureStore
-from svg_quality.model.uncertainty import Conformal, calibrate
+from svg_quality.model.uncertainty import Conformal, calibrate, check_calibration_groups
 from svg_quality.prediction.bundle import Bundle, write_bundle
 from svg_quality.settings import TrainSettings
 from svg_quality.stages.assess import ImageInputs, assess, flat_metrics
@@ -84,6 +84,8 @@ def _fit(
     train = inputs.rows(inputs.reached(release.rows("train")))
     validation_frame = inputs.reached(release.rows("validation"))
     validation = inputs.rows(validation_frame)
+    groups = validation_frame["image_id"].map(release.images["group"]).to_numpy()
+    check_calibration_groups(groups, INTERVAL)
     torch.manual_seed(settings.seed)
     head = build_head(train, HeadConfig(dropout_rate=settings.dropout_rate))
     config = TrainingConfig(
@@ -110,7 +112,6 @@ def _fit(
     )
     context.run.log_artifact(folder / "checkpoints", "checkpoints")
     export_head(head, folder / "head.onnx")
-    groups = validation_frame["image_id"].map(release.images["group"]).to_numpy()
     return folder / "head.onnx", _calibrated(head, validation, groups)
 
 
@@ -119,15 +120,10 @@ def _calibrated(head: QualityHead, validation: Rows, groups: np.ndarray) -> dict
     from svg_quality.training.trainer import predict_rows
 
     said = predict_rows(head, RowLoader(validation, 4096))
-    return {
-        "ssim": calibrate(
-            validation.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, INTERVAL
-        ),
-        "log_bytes": calibrate(
-            validation.log_bytes, said.log_bytes.numpy(), said.log_bytes_spread.numpy(), groups,
-            INTERVAL, floor=0.02, limits=(-np.inf, np.inf),
-        ),
-    }  # fmt: skip
+    interval = calibrate(
+        validation.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, INTERVAL
+    )
+    return {"ssim": interval}
 
 
 def _evaluate(context: StageContext, bundle: Bundle, release: Release, inputs: ImageInputs) -> None:
