@@ -203,6 +203,7 @@ def test_mlflow_loads_the_registered_model_without_pickle(
     finished: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    monkeypatch.setattr(sys, "path", list(sys.path))  # the model brings code of its own
     loaded = mlflow.pyfunc.load_model("models:/svg-quality@production")
     frame = pd.DataFrame({"image": [logo().read_bytes()] * 2, "color_precision": [6.0, 2.0]})
     said = loaded.predict(frame)

@@ -1,7 +1,8 @@
 """Versions are made from runs, and exactly one of them is in Production."""
 
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mlflow
@@ -47,7 +48,9 @@ promote(int(sys.argv[1]))
 """
 
 
-def train(folder: Path, bias: str = "2.5", name: str = "bundle") -> int:
+def train(
+    folder: Path, bias: str = "2.5", name: str = "bundle", code_paths: Sequence[Path] = ()
+) -> int:
     bundle = folder / name
     (bundle / "deep").mkdir(parents=True, exist_ok=True)
     (bundle / "bias.txt").write_text(bias)
@@ -61,6 +64,7 @@ def train(folder: Path, bias: str = "2.5", name: str = "bundle") -> int:
             model,
             input_example=EXAMPLE,
             pip_requirements=["mlflow"],
+            code_paths=code_paths,
             tags={"backbone.weights": "random"},
         )
 
@@ -91,6 +95,16 @@ def test_a_version_knows_its_run_and_its_tags(project: Path) -> None:
     found = client.get_model_version(MODEL, str(version))
     assert found.tags == {"backbone.weights": "random"}
     assert client.get_run(found.run_id).data.tags["stage"] == "train"
+
+
+def test_registering_leaves_the_import_path_as_it_was(project: Path) -> None:
+    """MLflow puts a loaded model's own code first; workers started later would import that."""
+    package = project / "shipped"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    before = list(sys.path)
+    train(project, code_paths=[package])
+    assert sys.path == before
 
 
 def test_a_bundle_contains_no_pickle(project: Path) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import io
 import logging
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +69,12 @@ def register(
     if active is None or active.info.run_id != run_id:
         raise TrackingError(f"a model must be registered inside its run, and {run_id} is not open")
     must_log = f"run {run_id} must log {MODEL}"
-    with tracking_errors(must_log), _named_bundle(bundle) as named, _quiet_logging():
+    with (
+        tracking_errors(must_log),
+        _unchanged_import_path(),
+        _named_bundle(bundle) as named,
+        _quiet_logging(),
+    ):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(python_model),
@@ -78,7 +84,10 @@ def register(
             pip_requirements=list(pip_requirements),
             code_paths=[str(path) for path in code_paths] or None,
         )
-    with tracking_errors(f"the model of run {run_id} must predict its input example"):
+    with (
+        tracking_errors(f"the model of run {run_id} must predict its input example"),
+        _unchanged_import_path(),
+    ):
         mlflow.pyfunc.load_model(info.model_uri).predict(input_example)
     # MLflow announces each step on stderr, in the middle of the stage's progress.
     with tracking_errors(f"{MODEL} must be registered"), contextlib.redirect_stderr(io.StringIO()):
@@ -131,6 +140,16 @@ def _verified(store: Store, model: str, version: int) -> ModelVersion:
             f" {staged}, with alias {ALIAS} on {aliased}: promote again"
         )
     return next(one for one in versions if one.version == version)
+
+
+@contextlib.contextmanager
+def _unchanged_import_path() -> Iterator[None]:
+    """MLflow puts a loaded model's own code first; workers started later would import that."""
+    before = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 @contextlib.contextmanager
