@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +16,11 @@ from svg_quality.dataset.release import Release
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.evaluation import baselines
 from svg_quality.evaluation.metrics import coverage, regions, score
-from svg_quality.evaluation.report import EvaluationReport
+from svg_quality.evaluation.report import EvaluationReport, write_report
 from svg_quality.features.inputs import tabular_rows
 from svg_quality.features.store import FeatureStore
 from svg_quality.prediction.bundle import Bundle
+from svg_quality.stages.pipeline import StageContext
 from svg_quality.training.data import Rows
 
 RANDOM_BACKBONE: Final = (
@@ -114,6 +116,15 @@ def assess(
         logo_column="group",
         load_rgb=lambda path: load_image(library.path(path), bundle.working_size).rgb,
     )
+
+
+def keep_report(context: StageContext, report: EvaluationReport, split: str) -> Path:
+    """Write the page, keep it and the figures with the run; gives the page's path."""
+    written = write_report(report, context.reports / context.run.run_id)
+    for path in written.values():
+        context.run.log_artifact(path, "evaluation")
+    context.run.log_metrics(flat_metrics(report.metrics, split))
+    return written["html_report"]
 
 
 def region_metrics(rows: pd.DataFrame, within: Mapping[str, np.ndarray]) -> dict[str, Any]:

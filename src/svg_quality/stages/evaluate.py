@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.release import read_release
-from svg_quality.evaluation.report import write_report
 from svg_quality.features.store import FeatureStore
 from svg_quality.prediction.bundle import Bundle
 from svg_quality.settings import LATEST, EvaluateSettings
-from svg_quality.stages.assess import ImageInputs, assess, flat_metrics
+from svg_quality.stages.assess import ImageInputs, assess, keep_report
 from svg_quality.stages.console import say
 from svg_quality.stages.convert import descriptors_kind
 from svg_quality.stages.pipeline import Stage, StageContext
@@ -38,12 +37,9 @@ def _evaluate(context: StageContext) -> None:
         {"run": context.run.run_id, "model": f"{MODEL} version {resolved.version}"},
     )
     context.run.log_dataset(release.name, release.digest, release.path, "evaluation")
-    written = write_report(report, context.reports / context.run.run_id)
-    for path in written.values():
-        context.run.log_artifact(path, "evaluation")
-    context.run.log_metrics(flat_metrics(report.metrics, settings.split))
+    page = keep_report(context, report, settings.split)
     context.run.set_tags({VERSION_TAG: str(resolved.version)})
-    say(f"evaluate   {MODEL} version {resolved.version}: {written['html_report']}")
+    say(f"evaluate   {MODEL} version {resolved.version}: {page}")
 
 
 EVALUATE = Stage(

@@ -13,12 +13,11 @@ import numpy as np
 import svg_quality
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.release import Release, read_release
-from svg_quality.evaluation.report import write_report
 from svg_quality.features.store import FeatureStore
 from svg_quality.model.uncertainty import Conformal, calibrate, check_calibration_groups
 from svg_quality.prediction.bundle import Bundle, write_bundle
 from svg_quality.settings import TrainSettings
-from svg_quality.stages.assess import ImageInputs, assess, flat_metrics
+from svg_quality.stages.assess import ImageInputs, assess, flat_metrics, keep_report
 from svg_quality.stages.console import progress_bar, say
 from svg_quality.stages.extract import EXTRACT, SUMMARY
 from svg_quality.stages.pipeline import Stage, StageContext
@@ -135,10 +134,7 @@ def _evaluate(context: StageContext, bundle: Bundle, release: Release, inputs: I
         LogoLibrary(context.data / "logos"),
         {"run": context.run.run_id, "model": "svg-quality, the version this run registers"},
     )
-    written = write_report(report, context.reports / context.run.run_id)
-    for path in written.values():
-        context.run.log_artifact(path, "evaluation")
-    context.run.log_metrics(flat_metrics(report.metrics, "test"))
+    keep_report(context, report, "test")
     for name, metrics in report.baselines.items():
         context.run.log_metrics(flat_metrics(metrics, f"baseline.{name.replace(' ', '_')}"))
     full, everyday = (report.metrics[region]["ssim"] for region in ("full", "everyday"))
