@@ -13,7 +13,7 @@ help:  ## what each target does
 .venv/.installed: pyproject.toml constraints.txt
 	@echo "installing the pinned set into .venv (about two minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,cloud,dev]'
 	touch $@
 
 install: .venv/.installed  ## make .venv with the pinned set

@@ -37,7 +37,7 @@ def make_row() -> Callable[..., dict[str, Any]]:
         chosen = Parameters(**parameters)
         made = {
             "image_id": digest(image), "image_path": f"{image}.png", "source": f"test/{image}.png",
-            "derived_from": None, "method": "sobol", "logo_type": "simple",
+            "derived_from": None, "synthetic": False, "method": "sobol", "logo_type": "simple",
             "logo_type_estimated": True, "width": 64, "height": 64,
             "working_size": 512, "source_width": 64, "source_height": 64,
             "format": "PNG", "complexity": 0.5,

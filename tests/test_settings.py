@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from svg_quality.cli import PIPELINE_STAGES, build_parser
+from svg_quality.cli import STAGES, build_parser
 from svg_quality.errors import SettingsError
 from svg_quality.settings import (
     DEFAULT_CONFIG,
     FROM_CONFIG,
-    MAIN_OVERRIDES,
+    OVERRIDES,
     Settings,
+    is_positional,
     load_settings,
     section_of,
 )
@@ -78,7 +79,7 @@ def test_mlproject_and_command_line_are_the_same(entry: str) -> None:
     """Same names and same defaults; and the command of each entry point parses."""
     parameters = PROJECT[entry]["parameters"]
     values = {
-        name: given["default"] if isinstance(given, dict) else "logo.png"
+        name: given["default"] if isinstance(given, dict) and "default" in given else "here"
         for name, given in parameters.items()
     }
     command = PROJECT[entry]["command"].format(
@@ -87,7 +88,7 @@ def test_mlproject_and_command_line_are_the_same(entry: str) -> None:
     words = shlex.split(command)
     assert words[:2] == ["svg-quality", entry]
     through_mlflow = build_parser().parse_args(words[1:])
-    alone = build_parser().parse_args([entry, *(["logo.png"] if entry == "predict" else [])])
+    alone = build_parser().parse_args([entry, *[x for x in values.values() if x == "here"]])
     if entry == "predict":  # an empty text stands for no assignment at all
         assert through_mlflow.assignments == [""]
         through_mlflow.assignments = alone.assignments
@@ -98,12 +99,25 @@ def test_mlproject_and_command_line_are_the_same(entry: str) -> None:
 
 
 def test_mlproject_has_every_stage_and_numbers_are_typed() -> None:
-    assert set(PROJECT) == {"main", "predict", *PIPELINE_STAGES}
-    for stage in PIPELINE_STAGES:
+    assert set(PROJECT) == {"main", "predict", *STAGES}
+    for stage in STAGES:
         for name, field in section_of(stage).model_fields.items():
             declared = PROJECT[stage]["parameters"][name]
+            if is_positional(field):
+                assert declared == "string"
+                continue
             assert declared["default"] == FROM_CONFIG
             expected = "float" if field.annotation in (int, float) else "string"
             assert declared["type"] == expected, f"{stage}.{name}"
-    assert all(PROJECT["main"]["parameters"][name] for name in MAIN_OVERRIDES)
+    for command, overrides in OVERRIDES.items():
+        assert set(overrides) <= set(PROJECT[command]["parameters"])
     assert PROJECT["main"]["parameters"]["config"]["default"] == DEFAULT_CONFIG
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], "config"), (["--upload"], "true"), (["--no-upload"], "false"),
+     (["--upload", "false"], "false"), (["--upload", "config"], "config")],
+)  # fmt: skip
+def test_a_switch_is_a_flag_for_people_and_a_value_for_mlflow(words: list[str], said: str) -> None:
+    assert build_parser().parse_args(["dataset", *words]).upload == said

@@ -6,19 +6,27 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from svg_quality import __version__
 from svg_quality.errors import SvgQualityError
 from svg_quality.settings import (
     DEFAULT_CONFIG,
     FROM_CONFIG,
-    MAIN_OVERRIDES,
     NEWEST,
+    OVERRIDES,
+    is_positional,
     section_of,
 )
 
-PIPELINE_STAGES: Final = ("convert", "dataset", "extract", "train", "evaluate", "promote")
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+STAGES: Final = (  # in the order a person meets them
+    "collect", "convert", "inventory", "clean", "augment", "inspect", "dataset", "export", "qa",
+    "extract", "train", "evaluate", "promote", "verify", "backup", "restore", "verify-pipeline",
+)  # fmt: skip
+WITHOUT_INPUT: Final = ("collect", "convert", "verify", "backup", "restore", "verify-pipeline")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"svg-quality {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for stage in PIPELINE_STAGES:
+    for stage in STAGES:
         _add_stage(commands, stage)
     _add_main(commands)
     _add_predict(commands)
@@ -56,21 +64,21 @@ def _add_stage(commands: Any, stage: str) -> None:
     section = section_of(stage)
     command = commands.add_parser(stage, help=section.__doc__, description=section.__doc__)
     _add_config(command)
-    if stage != "convert":
+    if stage not in WITHOUT_INPUT:
         command.add_argument(
             "--input-run", default=NEWEST, metavar="RUN_ID",
             help="run of the stage before (default: its newest finished run)",
         )  # fmt: skip
     for name, field in section.model_fields.items():
-        _add_setting(command, name, field.description or "")
+        _add_setting(command, name, field)
+    _add_overrides(command, stage)
 
 
 def _add_main(commands: Any) -> None:
     about = "The whole pipeline, from logos to Production; finished stages are used again."
     command = commands.add_parser("main", help=about, description=about)
     _add_config(command)
-    for name, stage in MAIN_OVERRIDES.items():
-        _add_setting(command, name, section_of(stage).model_fields[name].description or "")
+    _add_overrides(command, "main")
 
 
 def _add_predict(commands: Any) -> None:
@@ -97,8 +105,21 @@ def _add_config(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_setting(command: argparse.ArgumentParser, name: str, description: str) -> None:
-    command.add_argument(
-        f"--{name.replace('_', '-')}", default=FROM_CONFIG, metavar="VALUE",
-        help=f"{description} (default: as in --config)",
-    )  # fmt: skip
+def _add_overrides(command: argparse.ArgumentParser, name: str) -> None:
+    for setting, stage in OVERRIDES.get(name, {}).items():
+        _add_setting(command, setting, section_of(stage).model_fields[setting])
+
+
+def _add_setting(command: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    if is_positional(field):
+        command.add_argument(name, help=field.description)
+        return
+    option = name.replace("_", "-")
+    about = f"{field.description} (default: as in --config)"
+    if field.annotation is bool:  # a flag for people, a value for `mlflow run -P`
+        command.add_argument(f"--{option}", nargs="?", const="true", default=FROM_CONFIG,
+                             metavar="true|false", help=about)  # fmt: skip
+        command.add_argument(f"--no-{option}", dest=name, action="store_const", const="false",
+                             default=FROM_CONFIG, help=f"the same as --{option} false")  # fmt: skip
+    else:
+        command.add_argument(f"--{option}", default=FROM_CONFIG, metavar="VALUE", help=about)

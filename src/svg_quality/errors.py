@@ -9,6 +9,8 @@
   - FeatureError          features are missing, or of another backbone
   - ModelError            a model or bundle is missing, damaged or does not fit
   - TrackingError         no run, model version or store where one is needed
+  - StorageError          a transfer to or from a storage did not arrive whole
+  - CheckError            a check that was asked for found faults (exit code 1)
 
 Each is also the built-in that a caller would catch. The command line prints the message
 of any of them as one sentence and exits with ``exit_code``.
@@ -53,3 +55,13 @@ class ModelError(SvgQualityError, RuntimeError):
 
 class TrackingError(SvgQualityError, LookupError):
     """The tracking store has no such run or model version."""
+
+
+class StorageError(SvgQualityError, OSError):
+    """A storage cannot be reached, or what came through differs from what was sent."""
+
+
+class CheckError(SvgQualityError, RuntimeError):
+    """A check ran to its end and found faults; its report names them."""
+
+    exit_code = 1

@@ -77,10 +77,10 @@ def test_the_same_work_is_found_again_only_when_finished(project: Path) -> None:
 
 def test_the_users_input_is_checked(project: Path) -> None:
     extract, train = finish("extract"), finish("train")
-    assert input_run("extract", extract, "train").run_id == extract
-    assert input_run("extract", None, "train").run_id == extract
+    assert input_run(["extract"], extract, "train").run_id == extract
+    assert input_run(["extract"], None, "train").run_id == extract
     with pytest.raises(TrackingError, match=f"needs a run of `extract`, and {train} is one of"):
-        input_run("extract", train, "train")
+        input_run(["extract"], train, "train")
     with pytest.raises(TrackingError, match=f"run {'0' * 32} must exist"):
         finished_run("0" * 32)
     with stage_run(Work("main", {})) as run, pytest.raises(TrackingError, match="is RUNNING"):

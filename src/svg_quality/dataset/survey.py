@@ -26,6 +26,7 @@ class SurveyTask:
     library: Path
     working_size: int
     jpeg_share: float  # of pictures, chosen by their id, in [0, 1]
+    synthetic: bool = False  # drawn by our generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class LogoRecord:
     image_path: str
     source: str  # the source and the name within it
     derived_from: str | None  # image_id of the original of a JPEG copy
+    synthetic: bool
     logo_type: str
     logo_type_estimated: bool
     width: int  # px, as traced
@@ -86,6 +88,7 @@ def _record(
         image_path=LogoLibrary(task.library).add(data, image),
         source=f"{task.source}/{task.logo.name}",
         derived_from=original.image_id if original else None,
+        synthetic=task.synthetic,
         logo_type=known or estimate_logo_type(descriptors),
         logo_type_estimated=task.logo.logo_type is None,
         width=width,

@@ -57,6 +57,7 @@ CONVERSIONS: Final = pa.DataFrameSchema(
         "image_path": _text(),
         "source": _text(),
         "derived_from": _text(pa.Check.str_matches(_HEX), nullable=True),
+        "synthetic": pa.Column("bool"),
         "method": _text(pa.Check.isin(METHODS)),
         "logo_type": _text(pa.Check.isin(LOGO_TYPES)),
         "logo_type_estimated": pa.Column("bool"),

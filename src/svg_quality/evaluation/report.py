@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from svg_quality.conversion.images import load_image
 from svg_quality.conversion.parameters import NAMES
 from svg_quality.errors import DatasetError
 from svg_quality.evaluation import breakdown, charts, gallery
+from svg_quality.pages.environment import environment
 
 HTML_NAME: Final = "evaluation.html"
 JSON_NAME: Final = "metrics.json"
@@ -97,7 +97,7 @@ def write_report(report: EvaluationReport, output_dir: Path) -> dict[str, Path]:
     _check(report)
     rows = report.rows.assign(everyday=report.rows["everyday"].astype(bool))
     figures = _figures(report, rows)
-    page = _environment().get_template("report.html.j2").render(
+    page = environment("svg_quality.evaluation").get_template("report.html.j2").render(
         report=report,
         regions=REGIONS,
         metric_names=METRICS,
@@ -224,35 +224,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("svg_quality.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"fixed": _fixed, "signed": _signed, "percent": _percent, "size": _size}
-    return environment
-
-
-def _fixed(value: float | None, digits: int = 3) -> str:
-    if value is None or not math.isfinite(value):
-        return "\N{EN DASH}"
-    text = f"{round(value, digits) + 0.0:.{digits}f}"  # adding 0.0 takes the sign off a zero
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _signed(value: float | None, digits: int = 3) -> str:
-    text = _fixed(value, digits)
-    return f"+{text}" if value is not None and round(value, digits) > 0 else text
-
-
-def _percent(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{100 * value:.0f}%"
-
-
-def _size(value: float) -> str:
-    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -174,7 +174,7 @@ def _logos_digest(settings: Settings) -> dict[str, str]:
 
 CONVERT = Stage(
     name="convert",
-    after=None,
+    after=(),
     code=("conversion", "dataset/campaign.py", "dataset/logos.py", "dataset/survey.py",
           "dataset/tables.py", *_DESCRIBING, "stages/convert.py"),
     act=_convert,

@@ -33,4 +33,6 @@ def _release(context: StageContext) -> None:
     )
 
 
-DATASET = Stage(name="dataset", after=CONVERT, code=("dataset", "stages/dataset.py"), act=_release)
+DATASET = Stage(
+    name="dataset", after=(CONVERT,), code=("dataset", "stages/dataset.py"), act=_release
+)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from svg_quality.settings import MAIN_OVERRIDES, NEWEST, load_settings, section_of
+from svg_quality.settings import (
+    NEWEST,
+    OVERRIDES,
+    Settings,
+    load_settings,
+    section_name,
+    section_of,
+)
+
+if TYPE_CHECKING:
+    from svg_quality.stages.pipeline import Stage
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,30 +31,34 @@ def run(options: argparse.Namespace) -> int:
 
         predict(options.image, options.assignments, options.parameters, options.model,
                 as_json=options.json)  # fmt: skip
-        return 0
-    if options.command == "main":
+    elif options.command == "main":
         from svg_quality.stages.main import run_main
 
-        overrides: dict[str, dict[str, Any]] = {}
-        for name, stage in MAIN_OVERRIDES.items():
-            overrides.setdefault(stage, {})[name] = getattr(options, name)
-        run_main(load_settings(Path(options.config), overrides))
-        return 0
-    _run_stage(options)
+        run_main(_settings(options))
+    else:
+        from svg_quality.stages.pipeline import run_stage
+
+        input_run = getattr(options, "input_run", NEWEST)
+        run_stage(
+            stage_of(options.command),
+            _settings(options),
+            None if input_run == NEWEST else input_run,
+        )
     return 0
 
 
-def _run_stage(options: argparse.Namespace) -> None:
-    from svg_quality.stages.convert import CONVERT
-    from svg_quality.stages.dataset import DATASET
-    from svg_quality.stages.evaluate import EVALUATE
-    from svg_quality.stages.extract import EXTRACT
-    from svg_quality.stages.pipeline import run_stage
-    from svg_quality.stages.promote import PROMOTE
-    from svg_quality.stages.train import TRAIN
+def stage_of(command: str) -> Stage:
+    """The stage of a sub-command: `verify-pipeline` is ``VERIFY_PIPELINE`` of its module."""
+    name = section_name(command)
+    stage: Stage = getattr(import_module(f"svg_quality.stages.{name}"), name.upper())
+    return stage
 
-    stages = {x.name: x for x in (CONVERT, DATASET, EXTRACT, TRAIN, EVALUATE, PROMOTE)}
-    given = {name: getattr(options, name) for name in section_of(options.command).model_fields}
-    settings = load_settings(Path(options.config), {options.command: given})
-    input_run = getattr(options, "input_run", NEWEST)
-    run_stage(stages[options.command], settings, None if input_run == NEWEST else input_run)
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given: dict[str, dict[str, Any]] = {}
+    if options.command != "main":
+        fields = section_of(options.command).model_fields
+        given[section_name(options.command)] = {name: getattr(options, name) for name in fields}
+    for name, stage in OVERRIDES.get(options.command, {}).items():
+        given.setdefault(stage, {})[name] = getattr(options, name)
+    return load_settings(Path(options.config), given)

@@ -44,7 +44,7 @@ def _evaluate(context: StageContext) -> None:
 
 EVALUATE = Stage(
     name="evaluate",
-    after=TRAIN,
+    after=(TRAIN,),
     code=("evaluation", "prediction", "stages/assess.py", "stages/evaluate.py"),
     act=_evaluate,
 )

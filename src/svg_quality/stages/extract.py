@@ -128,7 +128,7 @@ def _weights_digest(settings: Settings) -> dict[str, str]:
 
 EXTRACT = Stage(
     name="extract",
-    after=DATASET,
+    after=(DATASET,),
     code=("features", "conversion/images.py", "stages/extract.py"),
     act=_extract,
     own_digests=_weights_digest,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from svg_quality.errors import TrackingError
-from svg_quality.settings import Settings
+from svg_quality.settings import Settings, section_name
 from svg_quality.stages.console import say
 from svg_quality.tracking.identity import Work, code_digest
 from svg_quality.tracking.lookup import FinishedRun, find_reusable, finished_run, input_run
@@ -33,6 +33,7 @@ class StageContext:
     settings: Any  # the stage's own section
     inputs: tuple[FinishedRun, ...]  # the run of the stage before, where there is one
     root: Path  # of the project
+    everything: Settings  # of all stages, for one that runs others
 
     @property
     def source(self) -> FinishedRun:
@@ -63,11 +64,12 @@ class Stage:
     """One entry point of the pipeline."""
 
     name: str
-    after: Stage | None  # whose output it takes
+    after: tuple[Stage, ...]  # whose output it takes; the first is run where none ever was
     code: tuple[str, ...]  # files and packages its result depends on
     act: Callable[[StageContext], None]
     own_digests: Callable[[Settings], Mapping[str, str]] = lambda settings: {}
     still_holds: Callable[[FinishedRun], bool] = output_exists  # else it is done again
+    accepts: tuple[Stage, ...] = ()  # whose output it takes too, but only of a run that is named
 
 
 def run_stage(
@@ -87,11 +89,8 @@ def run_stage(
     source = _source(stage, settings, input_run_id)
     work = _work(stage, settings, source)
     with stage_run(work, nested=nested) as run:
-        stage.act(
-            StageContext(
-                run, _section(stage, settings), (source,) if source else (), project_root()
-            )
-        )
+        inputs = (source,) if source else ()
+        stage.act(StageContext(run, _section(stage, settings), inputs, project_root(), settings))
     return finished_run(run.run_id)
 
 
@@ -105,16 +104,18 @@ def reuse_or_run(stage: Stage, settings: Settings, source: FinishedRun | None) -
 
 
 def _source(stage: Stage, settings: Settings, run_id: str | None) -> FinishedRun | None:
-    if stage.after is None:
+    if not stage.after:
         return None
+    before = [other.name for other in stage.after]
     if run_id:
-        return input_run(stage.after.name, run_id, needed_by=stage.name)
+        named = [*before, *(other.name for other in stage.accepts)]
+        return input_run(named, run_id, needed_by=stage.name)
     try:
-        return input_run(stage.after.name, None, needed_by=stage.name)
+        return input_run(before, None, needed_by=stage.name)
     except TrackingError:
-        say(f"{stage.name:<10} has no finished `{stage.after.name}` run yet: that stage runs first")
+        say(f"{stage.name:<10} has no finished `{before[0]}` run yet: that stage runs first")
         with _not_inside_this_run():
-            return run_stage(stage.after, settings)
+            return run_stage(stage.after[0], settings)
 
 
 @contextmanager
@@ -141,4 +142,4 @@ def _work(stage: Stage, settings: Settings, source: FinishedRun | None) -> Work:
 
 
 def _section(stage: Stage, settings: Settings) -> Any:
-    return getattr(settings, stage.name)
+    return getattr(settings, section_name(stage.name))

@@ -34,7 +34,7 @@ def _is_in_production(run: FinishedRun) -> bool:
 
 PROMOTE = Stage(
     name="promote",
-    after=TRAIN,
+    after=(TRAIN,),
     code=("tracking/registry.py", "stages/promote.py"),
     act=_promote,
     still_holds=_is_in_production,

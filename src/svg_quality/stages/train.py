@@ -166,7 +166,7 @@ def _register(context: StageContext, bundle: Path, release: Release, weights: st
 
 TRAIN = Stage(
     name="train",
-    after=EXTRACT,
+    after=(EXTRACT,),
     code=("model", "training", "evaluation", "features/inputs.py", "prediction", "stages/assess.py",
           "stages/train.py"),
     act=_train,

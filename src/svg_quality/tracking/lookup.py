@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,6 +43,7 @@ class FinishedRun:
     params: Mapping[str, str]
     metrics: Mapping[str, float]  # the last value of each
     artifact_uri: str
+    ended: int  # ms since 1970
 
     @property
     def fingerprint(self) -> str:
@@ -96,25 +97,26 @@ class FinishedRun:
         return self.tags[name]
 
 
-def newest_finished(stage: str, needed_by: str | None = None) -> FinishedRun:
-    """The run of a stage that finished last.
+def newest_finished(*stages: str, needed_by: str | None = None) -> FinishedRun:
+    """The run that finished last, of a stage or of several.
 
     Args:
-        stage: the entry point.
+        stages: entry points; the message names the first.
         needed_by: the stage that asks, for the message.
 
     Raises:
         TrackingError: there is none.
     """
     store = open_store()
-    found = _newest(store, f"tags.{STAGE} = '{stage}'")
-    if found is None:
+    found = [run for stage in stages if (run := _newest(store, f"tags.{STAGE} = '{stage}'"))]
+    if not found:
+        stage = stages[0]
         asks = f"`{needed_by}` needs" if needed_by else "this needs"
         raise TrackingError(
             f"{asks} a finished `{stage}` run, and experiment {_experiment_name(store)} has none:"
             f" run `svg-quality {stage}` or `mlflow run . -e main` first"
         )
-    return found
+    return max(found, key=lambda run: run.ended)
 
 
 def find_reusable(fingerprint: str) -> FinishedRun | None:
@@ -141,18 +143,19 @@ def finished_run(run_id: str) -> FinishedRun:
     return _as_finished(run)
 
 
-def input_run(stage: str, run_id: str | None, needed_by: str) -> FinishedRun:
-    """A stage's input: the run the user named, else the newest finished run of that stage.
+def input_run(stages: Sequence[str], run_id: str | None, needed_by: str) -> FinishedRun:
+    """A stage's input: the run the user named, else the newest finished run of these stages.
 
     Raises:
         TrackingError: there is none, it did not finish, or it is of another stage.
     """
     if not run_id:
-        return newest_finished(stage, needed_by)
+        return newest_finished(*stages, needed_by=needed_by)
     run = finished_run(run_id)
-    if run.stage != stage:
+    if run.stage not in stages:
         raise TrackingError(
-            f"`{needed_by}` needs a run of `{stage}`, and {run_id} is one of `{run.stage}`"
+            f"`{needed_by}` needs a run of {' or '.join(f'`{x}`' for x in stages)}, and {run_id}"
+            f" is one of `{run.stage}`"
         )
     return run
 
@@ -224,6 +227,7 @@ def _as_finished(run: Run) -> FinishedRun:
         params=run.data.params,
         metrics=run.data.metrics,
         artifact_uri=run.info.artifact_uri,
+        ended=run.info.end_time or 0,
     )
 
 

@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: one look, one template engine, charts without a library."""
