@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from svg_quality.conversion.parameters import Parameters
+from svg_quality.conversion.similarity import DEFINITION
 from svg_quality.dataset.tables import conversions_table
+
+PSNR_OF_40 = 32.11020369539948  # dB: 10 log10(255^2 / 40)
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +45,11 @@ def make_row() -> Callable[..., dict[str, Any]]:
             "working_size": 512, "source_width": 64, "source_height": 64,
             "format": "PNG", "complexity": 0.5,
             "perceptual_hash": digest(image)[:16], **chosen.as_dict(), "ssim": 0.9,
-            "ssim_worst_tile": 0.5, "mse": 4.0, "psnr": 42.0, "svg_bytes": 1000, "path_count": 3,
+            "ssim_worst_tile": 0.0, "mse": 40.0, "psnr": PSNR_OF_40,
+            "svg_bytes": 1000, "path_count": 3,
             "trace_ms": 1.0, "render_ms": 1.0, "created_at": "2026-11-21T00:00:00+00:00",
             "vtracer_version": "0.6.15", "renderer_version": "resvg-py 0.5.0",
-            "ssim_definition": "test", "error": None, **changes,
+            "ssim_definition": DEFINITION, "error": None, **changes,
         }  # fmt: skip
         key = f"{image} {sorted(chosen.as_dict().items())} {changes}"
         return {"conversion_id": digest(key), **made}
@@ -64,7 +68,7 @@ def many_rows(make_row: Callable[..., dict[str, Any]]) -> pd.DataFrame:
         for name in names:
             original = digest(names[0]) if name != names[0] else None
             for level in (0, 8, 16, 32, 64):
-                ssim = float(np.clip(rng.normal(0.6 + 0.3 * (number % 2), 0.05), -1, 1))
+                ssim = float(np.clip(rng.normal(0.6 + 0.3 * (number % 2), 0.05), -1, 0.999))
                 rows.append(
                     make_row(
                         name, layer_difference=level, ssim=ssim, derived_from=original, **common

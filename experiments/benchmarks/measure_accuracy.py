@@ -16,11 +16,11 @@ import pandas as pd
 from record import HERE, write_result
 
 from svg_quality.conversion.sampling import sample_parameters
-from svg_quality.dataset.clean import clean_conversions
+from svg_quality.dataset.cleaning.clean import clean_conversions
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.logos import discover_logos, read_excluded
-from svg_quality.dataset.release import read_release
-from svg_quality.dataset.split import near_duplicate_groups
+from svg_quality.dataset.releases.release import read_release
+from svg_quality.dataset.splits.split import near_duplicate_groups
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.evaluation.baselines import fit_and_predict
 from svg_quality.evaluation.metrics import cluster_bootstrap, coverage, score

@@ -8,6 +8,8 @@ from typing import Any, Final
 __version__: Final = "0.1.0"
 
 _HOMES: Final = {  # imported on first use, so that `import svg_quality` stays quick
+    "ConversionDataCollector": "svg_quality.dataset.collection.collect",
+    "DatasetBuilder": "svg_quality.dataset.augmentation.builder",
     "Parameters": "svg_quality.conversion.parameters",
     "Prediction": "svg_quality.prediction.predictor",
     "QualityModelTrainer": "svg_quality.training.trainer",
@@ -15,8 +17,9 @@ _HOMES: Final = {  # imported on first use, so that `import svg_quality` stays q
     "ResNetFeatureExtractor": "svg_quality.features.backbone",
     "SSIMPredictor": "svg_quality.model.mlp",
 }
-__all__ = ["Parameters", "Prediction", "QualityModelTrainer", "QualityPredictor",
-           "ResNetFeatureExtractor", "SSIMPredictor", "__version__"]  # fmt: skip
+__all__ = ["ConversionDataCollector", "DatasetBuilder", "Parameters", "Prediction",
+           "QualityModelTrainer", "QualityPredictor", "ResNetFeatureExtractor", "SSIMPredictor",
+           "__version__"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -109,7 +109,9 @@ class AugmentSettings(_Section):
     """Fill under-represented types and qualities: more real logos first, then synthetic ones."""
 
     target_samples: Positive = Field(12_000, description="conversions to reach, in all types")
-    synthetic_share: Share = Field(0.2, description="of the conversions, at most")
+    synthetic_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="of the balanced conversions, at most"
+    )
     n_workers: Count = Field(0, description="worker processes; 0 for one per core")
     timeout_s: Annotated[float, Field(gt=0)] = Field(20.0, description="limit per conversion, s")
     seed: Count = Field(42, description="of the choice of logos and of the generator")
@@ -120,7 +122,9 @@ class InspectSettings(_Section):
 
     share: Share = Field(0.1, description="of the images, stratified by type and quality")
     serve: bool = Field(False, description="serve the page, so that its marks are saved")
-    port: Count = Field(0, description="of the server on loopback; 0 for any")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="of the server on loopback; 0 for any"
+    )
     marks: str = Field(DEFAULT_MARKS, description="file that marks are saved to")
     seed: Count = Field(42, description="of the sample")
 
@@ -147,6 +151,7 @@ class ExportSettings(_Section):
 
     upload: bool = Field(True, description="upload it, where a storage is set")
     to: str = Field("", description="URL to upload to (default: $SVG_QUALITY_STORAGE)")
+    n_workers: Count = Field(0, description="worker processes; 0 for one per core")
 
 
 class QaSettings(_Section):
@@ -161,7 +166,7 @@ class QaSettings(_Section):
 class VerifySettings(_Section):
     """Whether a release is, to the byte, what its manifest says."""
 
-    release: str = positional("folder or URL of a release or an export")
+    release: str = positional("folder or URL of a release, an export or a backup; or NAME/VERSION")
 
 
 class BackupSettings(_Section):
@@ -175,6 +180,7 @@ class RestoreSettings(_Section):
     """Bring back what a backup holds, checked."""
 
     source: str = positional("URL or folder of one backup, as `backup` printed it")
+    parts: str = Field("releases,logs,models", description="what: releases, logs, models")
 
 
 class ExtractSettings(_Section):
@@ -195,6 +201,7 @@ class TrainSettings(_Section):
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-2, description="highest of the cycle")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="of the layers' matrices")
     dropout_rate: Annotated[float, Field(ge=0, lt=1)] = Field(0.3, description="of hidden units")
+    interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.9, description="promised coverage")
     seed: Count = Field(42, description="of initial weights and batches")
 
 

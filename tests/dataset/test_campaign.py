@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from svg_quality.conversion.parameters import PRESETS
-from svg_quality.dataset.campaign import ConversionLog, plan_conversions
+from svg_quality.conversion.parameters import PRESETS, Parameters
+from svg_quality.dataset.campaign import ConversionLog, plan_conversions, plan_recommended
 from svg_quality.dataset.survey import LogoRecord
-from svg_quality.errors import DatasetError
+from svg_quality.errors import DatasetError, ParameterError
 
 
 def record(name: str = "a") -> LogoRecord:
     return LogoRecord(
         image_id=f"{ord(name):064x}", image_path=f"{name}.png", source=f"test/{name}.png",
-        derived_from=None, logo_type="simple", logo_type_estimated=True, width=64, height=64,
+        derived_from=None, synthetic=False, logo_type="simple", logo_type_estimated=True,
+        width=64, height=64,
         working_size=512, source_width=64, source_height=64, format="PNG", complexity=0.5,
         perceptual_hash="0" * 16, descriptors=(1.0, 2.0),
     )  # fmt: skip
@@ -37,6 +38,37 @@ def test_another_logo_does_not_change_the_plan_of_the_first() -> None:
     alone = plan_conversions([record("a")], 10, 0.75, seed=1)
     both = plan_conversions([record("b"), record("a")], 10, 0.75, seed=1)
     assert {p.conversion_id for p in alone} <= {p.conversion_id for p in both}
+
+
+def recommended(name: str, **parameters: object) -> dict[str, object]:
+    """As it is read from JSON."""
+    chosen = Parameters(**parameters)  # type: ignore[arg-type]
+    return {"image_id": record(name).image_id, "parameters": chosen.as_dict(), "why": "empty"}
+
+
+def test_what_is_recommended_is_planned_for_the_pictures_at_hand() -> None:
+    wishes = [recommended("b", mode="none"), recommended("a", mode="none"),
+              recommended("z", mode="none"), recommended("b", mode="none")]  # fmt: skip
+    plan, n_elsewhere = plan_recommended([record("a"), record("b")], wishes)
+    assert [p.record.image_path for p in plan] == ["a.png", "b.png"]
+    assert all(p.parameters == Parameters(mode="none") for p in plan)
+    assert n_elsewhere == 1
+
+
+def test_a_recommended_conversion_is_the_one_a_campaign_would_plan() -> None:
+    planned = plan_conversions([record("a")], 4, 1, seed=1)
+    wishes = [{"image_id": p.record.image_id, "parameters": p.parameters.as_dict()}
+              for p in planned]  # fmt: skip
+    filling = plan_recommended([record("a")], wishes)[0]
+    assert [p.conversion_id for p in filling] == [p.conversion_id for p in planned]
+    assert {p.row(None, "it hung")["method"] for p in filling} == {"fill-gaps"}
+
+
+def test_a_recommendation_out_of_range_is_refused() -> None:
+    wish = recommended("a")
+    wish["parameters"] = {"color_precision": 12}
+    with pytest.raises(ParameterError, match="color_precision must be in"):
+        plan_recommended([record("a")], [wish])
 
 
 def test_a_row_says_what_was_measured_or_why_not() -> None:

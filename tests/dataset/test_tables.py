@@ -8,6 +8,7 @@ import pytest
 
 from svg_quality.conversion.parameters import NAMES, Parameters
 from svg_quality.dataset.tables import (
+    AS_LOGGED,
     CONVERSIONS,
     FIGURES,
     check_conversions,
@@ -63,3 +64,13 @@ def test_refuses_the_same_conversion_twice(make_row: Row) -> None:
 def test_refuses_a_missing_column(make_row: Row) -> None:
     with pytest.raises(DatasetError, match="ssim"):
         check_conversions(conversions_table([make_row("a")]).drop(columns="ssim"))
+
+
+def test_of_another_programs_figures_only_the_ssim_is_needed(make_row: Row) -> None:
+    lacking = dict.fromkeys(set(FIGURES) - {"ssim"})
+    table = conversions_table([make_row("a", ssim_definition=AS_LOGGED, **lacking)])
+    assert table["svg_bytes"].isna().all()
+    for changes in ({"ssim": None}, {"error": "a panic"}, {"ssim_definition": "test"}):
+        row = make_row("a", **{**lacking, "ssim_definition": AS_LOGGED, **changes})
+        with pytest.raises(DatasetError, match="a failure has no figures"):
+            conversions_table([row])

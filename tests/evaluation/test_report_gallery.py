@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.evaluation import gallery
+from svg_quality.pages.pictures import MAX_SVG_BYTES
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -97,7 +98,7 @@ def test_a_light_tracing_is_embedded_as_it_is() -> None:
 def test_a_heavy_tracing_is_shown_as_pixels() -> None:
     rgb, parameters = noise(96), Parameters(filter_speckle=0, mode="none", layer_difference=0)
     (case,) = gallery.show_cases(case_row(rgb, parameters), lambda path: rgb)
-    assert case.svg_bytes > gallery.MAX_SVG_BYTES
+    assert case.svg_bytes > MAX_SVG_BYTES
     assert case.pictures is not None
     assert not case.pictures.is_svg
     assert decoded(case.pictures.traced).shape == (96, 96, 3)
@@ -130,9 +131,3 @@ def test_the_difference_by_hand() -> None:
     # 17 / 255 * 3 = 0.2 of the way from white to (176, 0, 60)
     expected = [[[255, 255, 255], [176, 0, 60], [239, 204, 216]]]
     assert gallery.difference(source, drawn).tolist() == expected
-
-
-def test_embedded_pixels_stay_small_whatever_they_show() -> None:
-    uri = gallery.pixels_uri(noise(320))
-    assert decoded(uri).shape == (320, 320, 3)
-    assert len(uri) < 80_000  # 72 of these make 5.8 MB

@@ -23,7 +23,7 @@ from svg_quality.conversion.parameters import NAMES, PRESETS, Parameters
 from svg_quality.conversion.sampling import sobol_sets
 from svg_quality.dataset.campaign import ConversionLog
 from svg_quality.dataset.logos import discover_logos
-from svg_quality.dataset.release import read_release
+from svg_quality.dataset.releases.release import read_release
 from svg_quality.errors import ImageError
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import open_store
@@ -148,8 +148,8 @@ def test_predictions_for_many_sets_as_json(
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [Parameters(**row["parameters"]) for row in rows] == sets
     for row in rows:
-        assert list(row) == ["image", "parameters", "ssim", "ssim_low", "ssim_high", "svg_bytes",
-                             "model_name", "model_version"]  # fmt: skip
+        assert list(row) == ["image", "parameters", "ssim", "ssim_low", "ssim_high", "interval",
+                             "svg_bytes", "model_name", "model_version"]  # fmt: skip
         assert -1 <= row["ssim_low"] <= row["ssim"] <= row["ssim_high"] <= 1
         assert row["svg_bytes"] > 0
         assert row["model_name"] == "svg-quality"

@@ -100,7 +100,7 @@ def test_what_a_run_does_not_have_is_refused(project: Path) -> None:
 def test_artifacts_of_another_kind_of_store_are_downloaded(project: Path) -> None:
     run = finished_run(finish("train", epochs=3))
     remote = lookup.FinishedRun(
-        run.run_id, run.stage, run.tags, run.params, run.metrics, f"runs:/{run.run_id}"
+        run.run_id, run.stage, run.tags, run.params, run.metrics, f"runs:/{run.run_id}", run.ended
     )
     copy = remote.artifact("settings.json")
     assert copy != run.artifact("settings.json")

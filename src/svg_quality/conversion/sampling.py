@@ -30,7 +30,7 @@ _WEIGHTS: Final[dict[Region, dict[str, dict[str, float]]]] = {
         "mode": {"spline": 1 / 3, "polygon": 1 / 3, "none": 1 / 3},
     },
 }
-_LOG_LIKE: Final = {"filter_speckle", "layer_difference"}  # uniform in log(1 + value)
+LOG_LIKE: Final = {"filter_speckle", "layer_difference"}  # uniform in log(1 + value)
 _EVERYDAY_LOW: Final = {"color_precision": 3}
 _PATH_PRECISION_SHARE: Final = 0.1  # a size dial that does not depend on the picture
 _NEARLY_DEAD: Final = "max_iterations"  # stays at its default but for the full region
@@ -89,7 +89,7 @@ def _scaled(name: str, u: float, region: Region) -> float:
         low = _EVERYDAY_LOW.get(name, low)
     if not isinstance(high, int):
         return round(low + u * (high - low), 2)
-    if name in _LOG_LIKE:
+    if name in LOG_LIKE:
         return min(math.floor(math.expm1(u * math.log(high + 2))), high)
     return math.floor(low + u * (high + 1 - low))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from svg_quality.conversion.parameters import Parameters
+from svg_quality.conversion.parameters import Parameters, parameters_from
 from svg_quality.conversion.rendering import RENDERER_VERSION
 from svg_quality.conversion.sampling import sample_parameters
 from svg_quality.conversion.similarity import DEFINITION
@@ -34,13 +34,14 @@ class PlannedConversion:
     conversion_id: str
     record: LogoRecord
     parameters: Parameters
+    method: str = "sobol"  # how the set was chosen, one of `tables.METHODS`
 
     def row(self, figures: dict[str, Any] | None, error: str | None) -> dict[str, Any]:
         """The row of the conversions table; without figures, the reason stands in ``error``."""
         return {
             "conversion_id": self.conversion_id,
             **self.record.columns(),
-            "method": "sobol",
+            "method": self.method,
             **self.parameters.as_dict(),
             **(figures or {}),
             "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -61,6 +62,32 @@ def plan_conversions(
             conversion_id = conversion_digest(record, parameters)
             plan[conversion_id] = PlannedConversion(conversion_id, record, parameters)
     return list(plan.values())
+
+
+def plan_recommended(
+    records: Iterable[LogoRecord], recommended: Iterable[Mapping[str, Any]]
+) -> tuple[list[PlannedConversion], int]:
+    """The conversions that an inventory recommends, picture by picture.
+
+    Args:
+        records: of the pictures at hand.
+        recommended: each with ``image_id`` and ``parameters``.
+
+    Returns:
+        What is planned, and how many are of pictures that are not at hand.
+    """
+    by_id = {record.image_id: record for record in records}
+    plan: dict[str, PlannedConversion] = {}
+    n_elsewhere = 0
+    for entry in sorted(recommended, key=lambda entry: str(entry["image_id"])):
+        record = by_id.get(entry["image_id"])
+        if record is None:
+            n_elsewhere += 1
+            continue
+        parameters = parameters_from(entry["parameters"])
+        conversion_id = conversion_digest(record, parameters)
+        plan[conversion_id] = PlannedConversion(conversion_id, record, parameters, "fill-gaps")
+    return list(plan.values()), n_elsewhere
 
 
 def conversion_digest(record: LogoRecord, parameters: Parameters) -> str:

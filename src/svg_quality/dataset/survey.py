@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import imagehash
@@ -52,11 +52,11 @@ class LogoRecord:
 
     def columns(self) -> dict[str, object]:
         """The part that goes into the conversions table."""
-        return {key: value for key, value in asdict(self).items() if key != "descriptors"}
+        return {name: getattr(self, name) for name in self.__slots__ if name != "descriptors"}
 
 
 def survey_logos(
-    tasks: list[SurveyTask], n_workers: int, timeout_s: float
+    tasks: Iterable[SurveyTask], n_workers: int, timeout_s: float
 ) -> Iterator[Outcome[SurveyTask, list[LogoRecord]]]:
     """Look at every logo in worker processes: one record, or two with the JPEG copy.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,10 +13,13 @@ from svg_quality.conversion.parameters import CHOICES, NAMES, RANGES, Parameters
 from svg_quality.dataset.logos import LOGO_TYPES
 from svg_quality.errors import DatasetError
 
-METHODS: Final = ("sobol", "method-1", "method-2", "method-3", "predictive", "collected")
+METHODS: Final = (  # how a row came to be
+    "sobol", "fill-gaps", "method-1", "method-2", "method-3", "predictive", "collected",
+)  # fmt: skip
 FIGURES: Final = (
     "ssim", "ssim_worst_tile", "mse", "psnr", "svg_bytes", "path_count", "trace_ms", "render_ms",
 )  # fmt: skip
+AS_LOGGED: Final = "as logged"  # the definition of an SSIM that another program measured
 ALWAYS_MEASURED: Final = ("ssim", "ssim_worst_tile", "mse", "svg_bytes", "path_count")
 _HEX = r"^[0-9a-f]{64}$"
 
@@ -41,11 +45,12 @@ def _parameter_columns() -> dict[str, pa.Column]:
 
 
 def _metrics_fit_error(frame: pd.DataFrame) -> pd.Series[bool]:
-    """A failure has no figure at all; a success has every one."""
+    """A failure has no figure at all; a success has every one, of a log's figures the SSIM."""
     failed = frame["error"].notna()
-    measured = frame[list(ALWAYS_MEASURED)].notna()
+    logged = frame["ssim_definition"].eq(AS_LOGGED) & frame["ssim"].notna()
+    measured = frame[list(ALWAYS_MEASURED)].notna().all(axis=1) | logged
     return pd.Series(
-        (failed & ~frame[list(FIGURES)].notna().any(axis=1)) | (~failed & measured.all(axis=1)),
+        (failed & ~frame[list(FIGURES)].notna().any(axis=1)) | (~failed & measured),
         index=frame.index,
     )
 
@@ -120,3 +125,9 @@ def check_conversions(frame: pd.DataFrame) -> pd.DataFrame:
 def parameters_of(frame: pd.DataFrame) -> list[Parameters]:
     """The parameter set of every row, in order."""
     return [Parameters(*values) for values in frame[list(NAMES)].itertuples(index=False, name=None)]
+
+
+def table_digest(frame: pd.DataFrame) -> str:
+    """SHA-256 over every column but those that differ from run to run: times and dates."""
+    lines = frame.drop(columns=["trace_ms", "render_ms", "created_at"])
+    return hashlib.sha256(lines.to_json(orient="records", lines=True).encode()).hexdigest()

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from svg_quality.dataset import split
+from svg_quality.dataset.splits import split
 
 BAND_NAMES: Final = ("below 0.6", "0.6 to 0.8", "0.8 to 0.9", "0.9 to 0.95", "0.95 and above")
 CLEAR_DIFFERENCE: Final = 0.01  # of SSIM; two tracings nearer than that are no choice

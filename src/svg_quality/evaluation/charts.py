@@ -1,70 +1,30 @@
-"""The page's charts as SVG path data, placed by pure functions and drawn by the template.
-
-Not matplotlib: drawn by the page itself the charts take its fonts and its dark colours, and
-cost 0.7 s less. A chart is 360 x 300 units; the plot area lies between ``LEFT``..``RIGHT`` and
-``TOP``..``BOTTOM``.
-"""
+"""The charts of an evaluation: predicted against measured, and how far off."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-LEFT, RIGHT, TOP, BOTTOM = 48.0, 342.0, 28.0, 256.0
+from svg_quality.pages.charts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    Chart,
+    Mark,
+    Scale,
+    round_ticks,
+    size_text,
+    stacked_histogram,
+)
+
 MAX_DOTS: Final = 6000  # of one region; more would only be a darker blot and a heavier page
 _LAYERS: Final = 6  # one path has one opacity, so dots of several paths show where they crowd
 _N_BINS: Final = 41  # odd, so that the middle bin has zero in its centre
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A labelled axis; each tick is its place in chart units and its text."""
-
-    label: str
-    ticks: tuple[tuple[float, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """SVG path data and the style class it is drawn with."""
-
-    style: str  # "dots" or "bars", then "everyday" or "rest"
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Everything the template needs to draw one chart."""
-
-    title: str
-    description: str  # for those who cannot see it
-    x: Axis
-    y: Axis
-    guide: str  # path of the line where predictions are perfect
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """A linear map from data to chart units."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        share = (values - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-    def axis(self, label: str, ticks: Sequence[float], texts: Sequence[str]) -> Axis:
-        places = self(np.asarray(ticks, float)).round(1).tolist()
-        return Axis(label, tuple(zip(places, texts, strict=True)))
 
 
 def ssim_scatter(rows: pd.DataFrame) -> Chart:
@@ -75,7 +35,7 @@ def ssim_scatter(rows: pd.DataFrame) -> Chart:
     """
     values = rows[["ssim", "predicted_ssim"]].to_numpy(float)
     low = min(math.floor(values.min() * 10) / 10, 0.9)
-    ticks = _round_ticks(low, 1.0)
+    ticks = round_ticks(low, 1.0)
     return _scatter(
         "SSIM: predicted against measured",
         ("measured SSIM", "predicted SSIM"),
@@ -103,7 +63,7 @@ def bytes_scatter(rows: pd.DataFrame) -> Chart:
         values,
         rows["everyday"].to_numpy(bool),
         (low, high),
-        (ticks, [_size_text(power) for power in ticks]),
+        (ticks, [size_text(power) for power in ticks]),
     )
 
 
@@ -146,7 +106,7 @@ def _scatter(
     ticks: tuple[Sequence[float], Sequence[str]],
 ) -> Chart:
     """``values``: float64 ``(n, 2)``, measured and predicted; ``everyday``: bool ``(n,)``."""
-    x, y = _Scale(*limits, LEFT, RIGHT), _Scale(*limits, BOTTOM, TOP)
+    x, y = Scale(*limits, LEFT, RIGHT), Scale(*limits, BOTTOM, TOP)
     places = np.column_stack([x(values[:, 0]), y(values[:, 1])])
     marks = [*_dots("rest", places[~everyday]), *_dots("everyday", places[everyday])]
     return Chart(
@@ -182,49 +142,15 @@ def _histogram(
     """Stacked bars over ``[-reach, reach]``; the outermost hold all that lies beyond."""
     edges = np.linspace(-reach, reach, _N_BINS + 1)
     clipped = errors.clip(-reach, reach)
-    lower = np.histogram(clipped[everyday], edges)[0]
-    upper = lower + np.histogram(clipped[~everyday], edges)[0]
-    x = _Scale(-reach, reach, LEFT, RIGHT)
-    y = _Scale(0, upper.max() * 1.05, BOTTOM, TOP)
-    counts = [tick for tick in _round_ticks(0, float(upper.max())) if tick.is_integer()]
-    middle = x(np.zeros(1))[0]
-    return Chart(
-        title=title,
-        description=f"Histogram of {len(errors)} conversions by {label}; the median is "
+    return stacked_histogram(
+        title,
+        f"Histogram of {len(errors)} conversions by {label}; the median is "
         f"{np.median(errors):.3f}{' in powers of two' if 'over' in label else ''}.",
-        x=x.axis(label, *ticks),
-        y=y.axis("conversions", counts, [f"{count:g}" for count in counts]),
-        guide=f"M{middle} {BOTTOM}V{TOP}",
-        marks=(
-            Mark("bars rest", _bars(x(edges), y(lower), y(upper))),
-            Mark("bars everyday", _bars(x(edges), y(np.zeros(len(lower))), y(lower))),
-        ),
+        edges,
+        {
+            "everyday": np.histogram(clipped[everyday], edges)[0],
+            "rest": np.histogram(clipped[~everyday], edges)[0],
+        },
+        (label, *ticks),
+        guide_at=0.0,
     )
-
-
-def _bars(edges: np.ndarray, bottoms: np.ndarray, tops: np.ndarray) -> str:
-    """One rectangle a bin, half a unit apart; all in chart units."""
-    return "".join(
-        f"M{left + 0.25:.1f} {bottom:.1f}V{top:.1f}H{right - 0.25:.1f}V{bottom:.1f}Z"
-        for left, right, bottom, top in zip(
-            edges[:-1].tolist(), edges[1:].tolist(), bottoms.tolist(), tops.tolist(), strict=True
-        )
-        if bottom - top > 0
-    )
-
-
-def _round_ticks(low: float, high: float) -> list[float]:
-    """Four to eight round numbers in ``[low, high]``."""
-    rough = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(step * power for step in (1, 2, 5, 10) if step * power >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _size_text(power: float) -> str:
-    value = 10.0**power
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if value >= size:
-            return f"{value / size:g} {unit}"
-    return f"{value:g} B"

@@ -6,7 +6,6 @@ where the new figures are not the recorded ones the case says so.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -20,13 +19,10 @@ from svg_quality.conversion.measure import Measurement, measure
 from svg_quality.conversion.parameters import NAMES, Parameters
 from svg_quality.conversion.rendering import render
 from svg_quality.errors import SvgQualityError
+from svg_quality.pages.pictures import MAX_SVG_BYTES, pixels_uri, svg_uri, unlike_recorded
 
 N_CASES: Final = 12
-MAX_SVG_BYTES: Final = 60_000  # a heavier tracing is shown as a picture of its rendering
-SHOWN_SIZE: Final = 320  # px of the longer side of embedded pixels
-MAX_LOSSLESS_BYTES: Final = 40_000
 DIFFERENCE_GAIN: Final = 3
-SAME_SSIM: Final = 1e-6  # a table may hold float32
 _DIFFERENCE_COLOUR: Final = (176, 0, 60)
 
 LoadRgb = Callable[[str], np.ndarray]
@@ -117,7 +113,9 @@ def _case(row: Mapping[Any, Any], load_rgb: LoadRgb) -> Case:
         rgb = load_rgb(row["image_path"])
         measured = measure(rgb, parameters)
         pictures = _pictures(rgb, measured)
-        remark = _remark(row, measured)
+        remark = unlike_recorded(
+            measured.ssim, measured.svg_bytes, row["ssim"], int(row["svg_bytes"])
+        )
     except (SvgQualityError, OSError) as error:
         problem = str(error)
     return Case(
@@ -143,24 +141,13 @@ def _settings(values: Mapping[str, Any]) -> Iterable[Setting]:
         yield Setting(name, values[name], values[name] != default)
 
 
-def _remark(row: Mapping[Any, Any], measured: Measurement) -> str | None:
-    same_ssim = abs(measured.ssim - row["ssim"]) <= SAME_SSIM
-    if same_ssim and measured.svg_bytes == row["svg_bytes"]:
-        return None
-    return (
-        f"Converted again, this row gives SSIM {measured.ssim:.6f} and {measured.svg_bytes} bytes; "
-        f"recorded are {row['ssim']:.6f} and {int(row['svg_bytes'])}. The image or a library "
-        "is not the one that was recorded."
-    )
-
-
 def _pictures(rgb: np.ndarray, measured: Measurement) -> Pictures:
     height, width = rgb.shape[:2]
     drawn = render(measured.svg, width, height)
     is_svg = measured.svg_bytes <= MAX_SVG_BYTES
     return Pictures(
         source=pixels_uri(rgb),
-        traced=_uri("svg+xml", measured.svg.encode()) if is_svg else pixels_uri(drawn),
+        traced=svg_uri(measured.svg) if is_svg else pixels_uri(drawn),
         difference=pixels_uri(difference(rgb, drawn)),
         is_svg=is_svg,
         width=width,
@@ -182,24 +169,3 @@ def difference(source: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     share = np.minimum(apart * DIFFERENCE_GAIN, 1)[..., None]
     shaded: np.ndarray = 255 + share * (np.array(_DIFFERENCE_COLOUR) - 255)
     return shaded.round().astype(np.uint8)
-
-
-def pixels_uri(rgb: np.ndarray) -> str:
-    """uint8 ``(H, W, 3)`` as a WebP data URI of at most ``SHOWN_SIZE`` px.
-
-    Lossless, but for pictures that would weigh more than ``MAX_LOSSLESS_BYTES``: 72 of them
-    make one page.
-    """
-    scale = SHOWN_SIZE / max(rgb.shape[:2])
-    if scale < 1:
-        size = max(round(rgb.shape[1] * scale), 1), max(round(rgb.shape[0] * scale), 1)
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    for quality in (101, 80, 50):  # above 100 OpenCV writes lossless WebP
-        data = cv2.imencode(".webp", rgb[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
-        if len(data) <= MAX_LOSSLESS_BYTES:
-            break
-    return _uri("webp", data.tobytes())
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -22,6 +22,7 @@ from svg_quality.conversion.parameters import NAMES
 from svg_quality.errors import DatasetError
 from svg_quality.evaluation import breakdown, charts, gallery
 from svg_quality.pages.environment import environment
+from svg_quality.pages.pictures import MAX_SVG_BYTES
 
 HTML_NAME: Final = "evaluation.html"
 JSON_NAME: Final = "metrics.json"
@@ -115,7 +116,7 @@ def write_report(report: EvaluationReport, output_dir: Path) -> dict[str, Path]:
         },
         clear_difference=breakdown.CLEAR_DIFFERENCE,
         difference_gain=gallery.DIFFERENCE_GAIN,
-        max_svg_bytes=gallery.MAX_SVG_BYTES,
+        max_svg_bytes=MAX_SVG_BYTES,
         **figures,
     )  # fmt: skip
     output_dir.mkdir(parents=True, exist_ok=True)

@@ -30,8 +30,9 @@ class Prediction:
     image: str  # the path, or what kind of thing was given
     parameters: Parameters
     ssim: float  # in [-1, 1]
-    ssim_low: float  # lower end of the interval (90% by default)
+    ssim_low: float  # lower end of the interval
     ssim_high: float
+    interval: float  # its promised coverage, in (0, 1)
     svg_bytes: int
     model_name: str
     model_version: str
@@ -84,6 +85,7 @@ class QualityPredictor:
                 ssim=float(scores.ssim[i]),
                 ssim_low=float(scores.ssim_low[i]),
                 ssim_high=float(scores.ssim_high[i]),
+                interval=self.bundle.intervals["ssim"].level,
                 svg_bytes=round(float(scores.svg_bytes[i])),
                 model_name=self.model_name,
                 model_version=self.model_version,

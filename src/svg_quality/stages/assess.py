@@ -12,7 +12,7 @@ import pandas as pd
 
 from svg_quality.conversion.images import load_image
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.release import Release
+from svg_quality.dataset.releases.release import Release
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.evaluation import baselines
 from svg_quality.evaluation.metrics import coverage, regions, score
@@ -114,6 +114,7 @@ def assess(
         },
         warnings=[RANDOM_BACKBONE] if manifest["backbone"]["weights"] == "random" else [],
         logo_column="group",
+        interval=bundle.intervals["ssim"].level,
         load_rgb=lambda path: load_image(library.path(path), bundle.working_size).rgb,
     )
 

@@ -21,11 +21,12 @@ from svg_quality.dataset.logos import (
     with_types,
 )
 from svg_quality.dataset.survey import LogoRecord, SurveyTask, survey_logos
-from svg_quality.dataset.tables import conversions_table
+from svg_quality.dataset.tables import conversions_table, table_digest
 from svg_quality.errors import DatasetError
 from svg_quality.features.store import FeatureStore
 from svg_quality.settings import ConvertSettings, Settings
 from svg_quality.stages.console import progress, say
+from svg_quality.stages.filling import newest_recommendation, with_recommended
 from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.tracking.identity import code_digest
 
@@ -42,12 +43,14 @@ def descriptors_kind(working_size: int) -> str:
 def _convert(context: StageContext) -> None:
     settings: ConvertSettings = context.settings
     n_workers = settings.n_workers or os.cpu_count() or 1
-    records, rejected = _survey(context, _logos(settings), n_workers)
+    records, rejected = _survey(context, chosen_logos(settings), n_workers)
     plan = plan_conversions(
         records, settings.sets_per_image, settings.everyday_share, settings.seed
     )
-    known = _convert_missing(context, plan, n_workers)
-    table = conversions_table([_row(planned, known[planned.conversion_id]) for planned in plan])
+    if settings.fill_gaps:
+        plan = with_recommended(context, records, plan)
+    known = convert_missing(context, plan, n_workers)
+    table = conversions_table([described_row(p, known[p.conversion_id]) for p in plan])
     n_failed = int(table["error"].notna().sum())
     with TemporaryDirectory() as folder:
         path = Path(folder) / TABLE
@@ -62,14 +65,15 @@ def _convert(context: StageContext) -> None:
             "conversions_failed": n_failed,
         }
     )
-    context.run.set_output(_table_digest(table), context.data / "logos")
+    context.run.set_output(table_digest(table), context.data / "logos")
     say(
         f"convert    {len(table):,} conversions of {len(records):,} images, {n_failed} failed"
         f" (each a row with its reason), {len(rejected)} logos could not be read"
     )
 
 
-def _logos(settings: ConvertSettings) -> list[LogoFile]:
+def chosen_logos(settings: ConvertSettings) -> list[LogoFile]:
+    """The logos that settings name, with their types where those are given."""
     excluded = read_excluded(Path(settings.excluded)) if settings.excluded else frozenset()
     logos = discover_logos(settings.logos)
     if settings.logo_types:
@@ -103,11 +107,12 @@ def _survey(
         reason = next(iter(rejected.values()), "every logo is excluded")
         raise DatasetError(f"a source must hold a readable logo, {source} holds none: {reason}")
     ordered = [records[image_id] for image_id in sorted(records)]
-    _keep_descriptors(context, ordered)
+    keep_descriptors(context, ordered)
     return ordered, rejected
 
 
-def _keep_descriptors(context: StageContext, records: list[LogoRecord]) -> None:
+def keep_descriptors(context: StageContext, records: list[LogoRecord]) -> None:
+    """Put what a survey computed into the feature store, where `extract` finds it."""
     store, kind = (
         FeatureStore(context.data / "features"),
         descriptors_kind(context.settings.working_size),
@@ -119,7 +124,7 @@ def _keep_descriptors(context: StageContext, records: list[LogoRecord]) -> None:
         store.add(kind, [record.image_id for record in fresh], values)
 
 
-def _convert_missing(
+def convert_missing(
     context: StageContext, plan: list[PlannedConversion], n_workers: int
 ) -> dict[str, dict[str, Any]]:
     """Do what the log lacks; gives the log's rows by conversion_id."""
@@ -149,34 +154,34 @@ def _convert_missing(
     return known
 
 
-def _row(planned: PlannedConversion, logged: dict[str, Any]) -> dict[str, Any]:
+def described_row(planned: PlannedConversion, logged: dict[str, Any]) -> dict[str, Any]:
     """What was measured then, of the picture as it is described now."""
     return {**logged, **planned.record.columns()}
 
 
-def _table_digest(table: Any) -> str:
-    lines = table.drop(columns=["trace_ms", "render_ms", "created_at"]).to_json(
-        orient="records", lines=True
-    )
-    return hashlib.sha256(lines.encode()).hexdigest()
+def _own_digests(settings: Settings) -> dict[str, str]:
+    digests = {"logos": _logos_digest(settings)}
+    if settings.convert.fill_gaps:
+        digests["recommendation"] = newest_recommendation().output_digest
+    return digests
 
 
-def _logos_digest(settings: Settings) -> dict[str, str]:
+def _logos_digest(settings: Settings) -> str:
     digest = hashlib.sha256()
-    for logo in _logos(settings.convert):
+    for logo in chosen_logos(settings.convert):
         try:
             content = hashlib.sha256(logo.path.read_bytes()).hexdigest()
         except OSError:  # the survey will give the reason
             content = "unreadable"
         digest.update(f"{logo.name} {logo.logo_type} {content}\n".encode())
-    return {"logos": digest.hexdigest()}
+    return digest.hexdigest()
 
 
 CONVERT = Stage(
     name="convert",
     after=(),
     code=("conversion", "dataset/campaign.py", "dataset/logos.py", "dataset/survey.py",
-          "dataset/tables.py", *_DESCRIBING, "stages/convert.py"),
+          "dataset/tables.py", *_DESCRIBING, "stages/convert.py", "stages/filling.py"),
     act=_convert,
-    own_digests=_logos_digest,
+    own_digests=_own_digests,
 )  # fmt: skip

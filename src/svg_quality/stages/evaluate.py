@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.release import read_release
+from svg_quality.dataset.releases.release import read_release
 from svg_quality.features.store import FeatureStore
 from svg_quality.prediction.bundle import Bundle
 from svg_quality.settings import LATEST, EvaluateSettings

@@ -11,7 +11,7 @@ import numpy as np
 
 from svg_quality.conversion.images import load_image
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.release import Release, read_release
+from svg_quality.dataset.releases.release import Release, read_release
 from svg_quality.errors import ImageError
 from svg_quality.features.descriptors import describe
 from svg_quality.features.extraction import extract_features

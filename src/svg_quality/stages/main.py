@@ -6,7 +6,7 @@ from pathlib import Path
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.release import read_release
+from svg_quality.dataset.releases.release import read_release
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.prediction.predictor import QualityPredictor
 from svg_quality.settings import Settings
@@ -49,9 +49,10 @@ def _predict_held_out(release_path: Path) -> None:
     rows = rows[rows["format"] != "JPEG"].head(_N_SHOWN)
     library = LogoLibrary(project_root() / "data" / "logos")
     predictor = QualityPredictor()
+    promised = f"predicted ({predictor.bundle.intervals['ssim'].level:.0%} interval)"
     say("")
     say(f"Held-out logos, VTracer's defaults, {predictor.model_name} {predictor.model_version}:")
-    say(f"{'':<40}{'SSIM':>8}{'predicted (90% interval)':>28}{'bytes':>10}{'predicted':>12}")
+    say(f"{'':<40}{'SSIM':>8}{promised:>28}{'bytes':>10}{'predicted':>12}")
     for row in rows.to_dict(orient="records"):
         said = predictor.predict(library.path(row["image_path"]))
         interval = f"{said.ssim:.3f} ({said.ssim_low:.3f}-{said.ssim_high:.3f})"

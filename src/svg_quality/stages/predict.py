@@ -42,10 +42,11 @@ def _sentence(prediction: Prediction) -> str:
         for name, value in prediction.parameters.as_dict().items()
         if value != getattr(Parameters(), name)
     ]
+    asked = " ".join(changed) or "the default parameters"
     return (
-        f"SSIM {prediction.ssim:.3f} (90% interval {prediction.ssim_low:.3f} to "
-        f"{prediction.ssim_high:.3f}), about {prediction.svg_bytes:,} bytes, with "
-        f"{' '.join(changed) or 'the default parameters'}; "
+        f"SSIM {prediction.ssim:.3f} ({prediction.interval:.0%} interval "
+        f"{prediction.ssim_low:.3f} to {prediction.ssim_high:.3f}), "
+        f"about {prediction.svg_bytes:,} bytes, with {asked}; "
         f"{prediction.model_name} version {prediction.model_version}"
     )
 

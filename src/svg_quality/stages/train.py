@@ -12,9 +12,10 @@ import numpy as np
 
 import svg_quality
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.release import Release, read_release
+from svg_quality.dataset.releases.release import Release, read_release
 from svg_quality.features.store import FeatureStore
 from svg_quality.model.uncertainty import Conformal, calibrate, check_calibration_groups
+from svg_quality.pages.environment import fixed
 from svg_quality.prediction.bundle import Bundle, write_bundle
 from svg_quality.settings import TrainSettings
 from svg_quality.stages.assess import ImageInputs, assess, flat_metrics, keep_report
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 VERSION_TAG: Final = "model.version"
 REPORT: Final = "evaluation/evaluation.html"
-INTERVAL: Final = 0.9  # promised coverage
 _SHIPPED: Final = (  # what a prediction imports
     "defusedxml", "mlflow", "numpy", "onnxruntime", "opencv-python-headless", "pandas", "pillow",
     "resvg_py",
@@ -84,7 +84,7 @@ def _fit(
     validation_frame = inputs.reached(release.rows("validation"))
     validation = inputs.rows(validation_frame)
     groups = validation_frame["image_id"].map(release.images["group"]).to_numpy()
-    check_calibration_groups(groups, INTERVAL)
+    check_calibration_groups(groups, settings.interval)
     torch.manual_seed(settings.seed)
     head = build_head(train, HeadConfig(dropout_rate=settings.dropout_rate))
     config = TrainingConfig(
@@ -111,16 +111,18 @@ def _fit(
     )
     context.run.log_artifact(folder / "checkpoints", "checkpoints")
     export_head(head, folder / "head.onnx")
-    return folder / "head.onnx", _calibrated(head, validation, groups)
+    return folder / "head.onnx", _calibrated(head, validation, groups, settings.interval)
 
 
-def _calibrated(head: QualityHead, validation: Rows, groups: np.ndarray) -> dict[str, Conformal]:
+def _calibrated(
+    head: QualityHead, validation: Rows, groups: np.ndarray, level: float
+) -> dict[str, Conformal]:
     """Intervals that hold for new logos, from logos the head was not fitted to."""
     from svg_quality.training.trainer import predict_rows
 
     said = predict_rows(head, RowLoader(validation, 4096))
     interval = calibrate(
-        validation.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, INTERVAL
+        validation.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, level
     )
     return {"ssim": interval}
 
@@ -139,8 +141,9 @@ def _evaluate(context: StageContext, bundle: Bundle, release: Release, inputs: I
         context.run.log_metrics(flat_metrics(metrics, f"baseline.{name.replace(' ', '_')}"))
     full, everyday = (report.metrics[region]["ssim"] for region in ("full", "everyday"))
     say(
-        f"train      test split, SSIM: full region Pearson {full['pearson']:.3f}, MAE "
-        f"{full['mae']:.4f}; everyday R2 {everyday['r2']:.3f}, MAE {everyday['mae']:.4f}"
+        f"train      test split, SSIM: full region Pearson {fixed(full['pearson'])}, MAE "
+        f"{fixed(full['mae'], 4)}; everyday R2 {fixed(everyday['r2'])}, MAE "
+        f"{fixed(everyday['mae'], 4)}"
     )
 
 

@@ -1,0 +1,1 @@
+"""Quality, safety, privacy and bias of a release, against thresholds."""

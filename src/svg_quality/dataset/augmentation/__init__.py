@@ -1,0 +1,1 @@
+"""Filling what is under-represented: selection, more real logos, synthetic ones."""

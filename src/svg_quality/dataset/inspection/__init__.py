@@ -1,0 +1,1 @@
+"""A contact sheet for people, and the marks they make on it."""

@@ -1,0 +1,1 @@
+"""Train, validation, test and folds, by logo; and how alike the parts are."""

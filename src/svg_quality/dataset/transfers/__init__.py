@@ -1,0 +1,1 @@
+"""To storages and back, checked: uploads, exports, backups."""

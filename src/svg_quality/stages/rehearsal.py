@@ -1,0 +1,110 @@
+"""A rehearsal of the whole product on a few logos: every component once, a line for each.
+
+It runs in the working directory, which should be an empty one, and in the tracking store that
+the environment names: `verify-pipeline` starts it as a process of its own, so that it meets
+neither the project's data nor its store.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+from svg_quality.errors import SvgQualityError
+from svg_quality.settings import Settings
+from svg_quality.stages.console import say
+from svg_quality.stages.dispatch import stage_of
+from svg_quality.stages.pipeline import run_stage
+
+LOGOS: Final = "logos"
+FAILED: Final = "FAILED"
+_BACKUPS: Final = "backups"
+_SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {  # small, and fair to so few logos
+    "collect": {"logs": "data/conversions/log.jsonl", "images": LOGOS},
+    "convert": {"logos": LOGOS, "jpeg_share": 0.0, "sets_per_image": 8},
+    "inventory": {"n_recommended": 8},
+    "clean": {"n_remeasured": 4},
+    "dataset": {"name": "rehearsal", "version": "1.0.0", "n_folds": 2, "upload": False},
+    "export": {"upload": False},
+    "qa": {"n_remeasured": 4},
+    "extract": {"weights": "random"},
+    # One logo is left to calibrate on: that is enough for an interval that holds half the time.
+    "train": {"epochs": 2, "interval": 0.5},
+    "verify": {"release": "data/releases/rehearsal/1.0.0"},
+    "backup": {"target": _BACKUPS},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One component and how it went."""
+
+    name: str
+    seconds: float
+    said: str  # its first line, or why it failed
+    failed: bool
+
+
+def rehearse() -> int:
+    """Run every component in order; gives the exit code, 1 where one fails.
+
+    A component that fails ends the rehearsal: those after it would only fail for its reason.
+    """
+    for part in _parts():
+        verdict = FAILED if part.failed else "ok"
+        say(f"{part.name:<10} {verdict:<6} {part.seconds:5.1f} s  {part.said}")
+        if part.failed:
+            return 1
+    return 0
+
+
+def _parts() -> Iterator[Part]:
+    settings = Settings.model_validate(_SETTINGS)
+    for name in ("convert", "collect", "inventory", "clean", "inspect", "dataset", "export", "qa",
+                 "extract", "train", "evaluate", "promote"):  # fmt: skip
+        yield _run(name, lambda name=name: _stage(name, settings))  # type: ignore[misc]
+    yield _run("predict", _predict)
+    yield _run("backup", lambda: _stage("backup", settings))
+    yield _run("restore", lambda: _restore(settings))
+    yield _run("verify", lambda: _stage("verify", settings))  # of what was just brought back
+
+
+def _stage(name: str, settings: Settings) -> None:
+    run_stage(stage_of(name), settings)
+
+
+def _predict() -> None:
+    from svg_quality.prediction.predictor import QualityPredictor
+
+    path = min(Path(LOGOS).iterdir())
+    said = QualityPredictor().predict(path)
+    say(f"predict    {path.name}: SSIM {said.ssim:.3f} ({said.ssim_low:.3f}-{said.ssim_high:.3f})")
+
+
+def _restore(settings: Settings) -> None:
+    shutil.rmtree(Path("data/releases"))
+    source = str(max(Path(_BACKUPS).iterdir()))
+    restore = settings.restore.model_copy(update={"source": source})
+    run_stage(stage_of("restore"), settings.model_copy(update={"restore": restore}))
+
+
+def _run(name: str, act: Callable[[], None]) -> Part:
+    start, said, noise = perf_counter(), io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(noise):
+            act()
+    except SvgQualityError as error:
+        return Part(name, perf_counter() - start, str(error), failed=True)
+    own = [line for line in said.getvalue().splitlines() if line.startswith(name)] or [""]
+    return Part(name, perf_counter() - start, own[0].removeprefix(name).strip(" :"), failed=False)
+
+
+if __name__ == "__main__":
+    sys.exit(rehearse())

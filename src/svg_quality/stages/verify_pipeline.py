@@ -1,0 +1,75 @@
+"""`verify-pipeline`: four logos through every component, in a temporary directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Final
+
+from svg_quality.dataset.logos import choose_logos, discover_logos
+from svg_quality.errors import CheckError, DatasetError
+from svg_quality.settings import VerifyPipelineSettings
+from svg_quality.stages.console import say
+from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.stages.rehearsal import FAILED, LOGOS
+
+_N_LOGOS: Final = 4
+_SEED: Final = 42
+
+
+def _verify(context: StageContext) -> None:
+    settings: VerifyPipelineSettings = context.settings
+    logos = choose_logos(discover_logos(settings.logos), frozenset(), _N_LOGOS, _SEED)
+    if len(logos) < _N_LOGOS:
+        raise DatasetError(f"a rehearsal needs {_N_LOGOS} logos, {settings.logos} has {len(logos)}")
+    start, lines = perf_counter(), []
+    with TemporaryDirectory(prefix="svg-quality-") as scratch:
+        folder = Path(scratch) / LOGOS
+        folder.mkdir()
+        for number, logo in enumerate(logos):
+            shutil.copy(logo.path, folder / f"{number}-{logo.path.name}")
+        for line in _rehearsal(Path(scratch)):
+            say(line)
+            lines.append(line)
+    failed = [line for line in lines if FAILED in line]
+    seconds = perf_counter() - start
+    context.run.log_metrics({"components_ok": len(lines) - len(failed), "seconds": seconds})
+    context.run.log_json(lines, "components.json")
+    if failed:
+        raise CheckError(f"every component must work on {_N_LOGOS} logos; {failed[0]}")
+    context.run.set_output("verified")
+    say(f"verify-pipeline: all {len(lines)} components work, {seconds:.0f} s")
+
+
+def _rehearsal(folder: Path) -> Iterator[str]:
+    """Its lines, as they come; it has the folder and a store there to itself."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    own = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    line = ""
+    with (
+        (folder / "stderr.txt").open("w+") as noise,
+        subprocess.Popen(
+            [sys.executable, "-m", "svg_quality.stages.rehearsal"],
+            cwd=folder, env=kept | own, stdout=subprocess.PIPE, stderr=noise, text=True,
+        ) as process,
+    ):  # fmt: skip
+        for line in process.stdout or ():
+            yield line.rstrip()
+        if process.wait() != 0 and FAILED not in line:  # it died without a word
+            noise.seek(0)
+            yield f"rehearsal  {FAILED} {(noise.read().strip().splitlines() or ['no reason'])[-1]}"
+
+
+VERIFY_PIPELINE = Stage(
+    name="verify-pipeline", after=(), code=("stages/rehearsal.py", "stages/verify_pipeline.py"),
+    act=_verify,
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""What a release was made with: complete, the same for the same settings, and nobody's name."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+from svg_quality.dataset.releases.config_lock import (
+    PACKAGES,
+    LockedInput,
+    config_lock,
+    installed_packages,
+    settings_digest,
+    without_names,
+)
+from svg_quality.settings import Settings
+
+
+def test_the_lock_says_everything_and_is_json() -> None:
+    made = config_lock(
+        Settings().model_dump(mode="json"),
+        7,
+        inputs=[LockedInput("convert", "abc", "d" * 64)],
+        commit="1" * 40,
+        dirty=True,
+    )
+    assert json.loads(json.dumps(made)) == made
+    assert made["git"] == {"commit": "1" * 40, "dirty": True}
+    assert made["seed"] == 7
+    assert made["settings"]["dataset"]["n_folds"] == 5
+    assert made["inputs"] == [{"stage": "convert", "run_id": "abc", "digest": "d" * 64}]
+    assert made["packages"].keys() == set(PACKAGES)
+    assert made["packages"]["vtracer"] == importlib.metadata.version("vtracer")
+    assert made["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_where_there_is_no_git_it_is_not_guessed() -> None:
+    assert config_lock({}, 0)["git"] == {"commit": None, "dirty": None}
+
+
+def test_settings_have_one_digest_whatever_their_order() -> None:
+    left = settings_digest({"a": {"x": 1, "y": 2}, "b": 3})
+    assert left == settings_digest({"b": 3, "a": {"y": 2, "x": 1}})
+    assert left != settings_digest({"b": 3, "a": {"y": 2, "x": 2}})
+
+
+def test_no_name_and_no_password_gets_out() -> None:
+    settings = {
+        "convert": {"logos": "/home/ada/logos"},
+        "collect": {"logs": [r"C:\\Users\\Ada\\logs", "/Users/ada"]},
+        "dataset": {"to": "s3://key:secret@bucket/releases", "seed": 3, "upload": True},
+    }
+    text = json.dumps(without_names(settings))
+    assert "ada" not in text.lower()
+    assert "secret" not in text
+    assert without_names(settings)["dataset"] == {
+        "to": "s3://bucket/releases", "seed": 3, "upload": True,
+    }  # fmt: skip
+    assert config_lock(settings, 0)["settings"] == without_names(settings)
+
+
+def test_the_packages_are_those_of_pip() -> None:
+    """Against an independent list; names are compared as pip normalises them."""
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    normal = {
+        f"{one['name']}=={one['version']}".lower().replace("-", "_")
+        for one in json.loads(pip.stdout)
+    }
+    assert {one.replace("-", "_") for one in installed_packages()} >= normal
+    assert list(installed_packages()) == sorted(set(installed_packages()))
