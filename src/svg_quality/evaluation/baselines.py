@@ -71,6 +71,7 @@ def _image_only(train: Rows, asked: Rows, target: np.ndarray, seed: int) -> np.n
 
 def _boost(x: np.ndarray, y: np.ndarray, asked: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingRegressor  # heavy
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingRegressor(
         max_iter=_N_ROUNDS,
@@ -80,6 +81,9 @@ def _boost(x: np.ndarray, y: np.ndarray, asked: np.ndarray, seed: int) -> np.nda
         l2_regularization=1.0,
         early_stopping=False,
         random_state=seed,
-    ).fit(x, y)
-    said: np.ndarray = model.predict(asked)
+    )
+    # Its parallel sections last microseconds: where other work holds a core, two threads wait for
+    # each other most of the time, and the fit takes many times as long as with one.
+    with threadpool_limits(1, user_api="openmp"):
+        said: np.ndarray = model.fit(x, y).predict(asked)
     return said

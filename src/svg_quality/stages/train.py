@@ -85,6 +85,9 @@ def _fit(
     validation = inputs.rows(validation_frame)
     groups = validation_frame["image_id"].map(release.images["group"]).to_numpy()
     check_calibration_groups(groups, settings.interval)
+    # A step lasts about a millisecond: where other work holds a core, two threads of OpenMP wait
+    # for each other most of the time (15 times as long as one thread, experiments/LOG.md).
+    torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
     head = build_head(train, HeadConfig(dropout_rate=settings.dropout_rate))
     config = TrainingConfig(
