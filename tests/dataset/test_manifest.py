@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from svg_quality.dataset.manifest import (
+    MANIFEST,
     check_folder,
     describe_files,
     differences,
+    is_sealed,
     read_manifest,
     write_manifest,
 )
@@ -29,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_it_names_every_file_with_sha256_and_size(folder: Path) -> None:
     manifest = read_manifest(folder)
-    assert list(manifest) == ["name", "version", "files"]
+    assert list(manifest) == ["name", "version", "files", "manifest_sha256"]
     assert manifest["files"] == {
         "pictures/a.png": {
             "sha256": hashlib.sha256(bytes(range(256))).hexdigest(), "bytes": 256,
@@ -50,6 +52,39 @@ def test_any_changed_byte_is_found(folder: Path, place: int, mask: int) -> None:
     assert differences(folder) == ["pictures/a.png has changed"]
     path.write_bytes(bytes(range(256)))
     assert differences(folder) == []
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_any_changed_byte_of_the_manifest_is_found(folder: Path, data: st.DataObject) -> None:
+    path = folder / MANIFEST
+    whole = path.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda value: value != whole[place]))
+    changed = whole[:place] + bytes([byte]) + whole[place + 1 :]
+    for content in (changed, whole + b"\n", whole[:place] + whole[place + 1 :]):
+        path.write_bytes(content)
+        try:
+            assert differences(folder)
+        except DatasetError:  # it is no manifest any more
+            assert not is_sealed(content)
+        with pytest.raises(DatasetError):
+            check_folder(folder)
+    path.write_bytes(whole)
+    assert differences(folder) == []
+
+
+def test_figures_rewritten_in_the_manifest_are_found(folder: Path) -> None:
+    path = folder / MANIFEST
+    path.write_text(path.read_text().replace('"version": "1"', '"version": "2"'))
+    assert differences(folder) == ["manifest.json has changed"]
+
+
+@pytest.mark.parametrize("entry", ["1", "null", '{"sha256": 5, "bytes": 1}', '{"sha256": "x"}'])
+def test_a_malformed_entry_is_refused(folder: Path, entry: str) -> None:
+    (folder / MANIFEST).write_text(f'{{"files": {{"a": {entry}}}}}')
+    with pytest.raises(DatasetError, match="a manifest must list files"):
+        read_manifest(folder)
 
 
 def test_every_kind_of_difference_is_named(folder: Path) -> None:

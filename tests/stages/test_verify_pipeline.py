@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from svg_quality.cli import STAGES, main
 from svg_quality.dataset.logos import discover_logos
 from svg_quality.stages.rehearsal import Part, rehearse
 from svg_quality.tracking.lookup import newest_finished
+from svg_quality.tracking.store import open_store
 
 COMPONENTS = {*STAGES, "predict"} - {"augment", "verify-pipeline"}  # augment wants a real source
 
@@ -40,7 +40,8 @@ def test_every_component_has_its_line_within_90_seconds(
     assert newest_finished("verify-pipeline").metrics["components_ok"] == len(COMPONENTS)
     # It left nothing: neither data nor runs of its stages in the caller's store.
     assert not (tmp_path / "data").exists()
-    stages = {run.data.tags["stage"] for run in mlflow.search_runs(output_format="list")}
+    store = open_store()
+    stages = {run.data.tags["stage"] for run in store.client.search_runs([store.experiment_id])}
     assert stages == {"verify-pipeline"}
 
 

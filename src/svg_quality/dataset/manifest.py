@@ -1,6 +1,7 @@
 """The manifest of a folder: SHA-256 and size of every file, so that any change is found.
 
-It is written last. A folder without one, or with one that does not fit, is not a release.
+It is written last, and sealed: it holds the SHA-256 of its own text without that line. A folder
+without one, or with one that does not fit, is not a release.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from svg_quality.errors import DatasetError
 
 MANIFEST: Final = "manifest.json"
 FILES: Final = "files"
+SEAL: Final = "manifest_sha256"
+CHANGED: Final = f"{MANIFEST} has changed"
 
 
 def write_manifest(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,22 +27,59 @@ def write_manifest(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         folder: complete but for its manifest.
         about: what else the manifest says, first.
     """
-    manifest = {**about, FILES: describe_files(folder)}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return manifest
+    text = manifest_text(about, describe_files(folder))
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return read_manifest(folder)
+
+
+def manifest_text(about: Mapping[str, Any], files: Mapping[str, Any]) -> str:
+    """A sealed manifest.
+
+    Args:
+        about: what it says beside the files, first; an older seal among it does not count.
+        files: by name, ``sha256`` and ``bytes`` of each.
+    """
+    manifest = {name: value for name, value in about.items() if name not in (FILES, SEAL)}
+    manifest[FILES] = dict(files)
+    return _text({**manifest, SEAL: hashlib.sha256(_text(manifest).encode()).hexdigest()})
+
+
+def is_sealed(content: bytes) -> bool:
+    """Whether not a byte of a manifest differs from what was written."""
+    manifest = parse_manifest(content)
+    if manifest is None:
+        return False
+    about = {name: value for name, value in manifest.items() if name != FILES}
+    return manifest_text(about, manifest[FILES]).encode() == content
+
+
+def parse_manifest(content: bytes) -> dict[str, Any] | None:
+    """A manifest; None where the text is cut off, or something else."""
+    try:
+        manifest = json.loads(content)
+    except ValueError:
+        return None
+    listed = manifest.get(FILES) if isinstance(manifest, dict) else None
+    whole = isinstance(listed, dict) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("sha256"), str)
+        and isinstance(entry.get("bytes"), int)
+        for entry in listed.values()
+    )
+    return manifest if whole else None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder.
+    """The manifest of a folder, sealed or not: `differences` looks at that.
 
     Raises:
-        DatasetError: there is none, or it is no JSON object with ``files``.
+        DatasetError: there is none, or it is no JSON object that lists files.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        manifest = parse_manifest((folder / MANIFEST).read_bytes())
+    except OSError as error:
         raise DatasetError(f"a release must have a manifest, {folder} has none: {error}") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get(FILES), dict):
+    if manifest is None:
         raise DatasetError(f"a manifest must list files, {folder / MANIFEST} does not")
     return manifest
 
@@ -61,7 +101,7 @@ def differences(folder: Path) -> list[str]:
         DatasetError: it has no manifest.
     """
     listed, found = read_manifest(folder)[FILES], describe_files(folder)
-    said = []
+    said = [] if is_sealed((folder / MANIFEST).read_bytes()) else [CHANGED]
     for name in sorted(listed.keys() | found.keys()):
         if name not in found:
             said.append(f"{name} is missing")
@@ -83,6 +123,10 @@ def check_folder(folder: Path) -> dict[str, Any]:
         more = f" ({len(found)} differences)" if len(found) > 1 else ""
         raise DatasetError(f"a release must be as its manifest says, in {folder} {found[0]}{more}")
     return read_manifest(folder)
+
+
+def _text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=2) + "\n"
 
 
 def _describe(path: Path) -> dict[str, Any]:

@@ -111,7 +111,10 @@ def _source(stage: Stage, settings: Settings, run_id: str | None) -> FinishedRun
         named = [*before, *(other.name for other in stage.accepts)]
         return input_run(named, run_id, needed_by=stage.name)
     try:
-        return input_run(before, None, needed_by=stage.name)
+        found = input_run(before, None, needed_by=stage.name)
+        if len(before) > 1:
+            say(f"           takes the newest table, of {found.stage} run {found.run_id}")
+        return found
     except TrackingError:
         say(f"{stage.name:<10} has no finished `{before[0]}` run yet: that stage runs first")
         with _not_inside_this_run():

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
-from svg_quality.dataset.manifest import FILES, MANIFEST, check_folder, differences, read_manifest
+from svg_quality.dataset.manifest import (
+    CHANGED,
+    FILES,
+    MANIFEST,
+    check_folder,
+    differences,
+    is_sealed,
+    parse_manifest,
+    read_manifest,
+)
 from svg_quality.dataset.transfers.storage import Place, opened
 from svg_quality.errors import StorageError
 
@@ -86,7 +95,7 @@ def upload_files(
     total = sum(entry["bytes"] for entry in listed.values())
     with opened(url) as place:
         there = place.sizes()
-        if MANIFEST in there and (finished := _parsed(place.read(MANIFEST))):
+        if MANIFEST in there and (finished := parse_manifest(place.read(MANIFEST))):
             if finished != json.loads(content):
                 raise StorageError(f"what is stored must not change, {url} holds something else")
             _refuse(place, _differences(place, finished, there, on_progress))
@@ -192,7 +201,7 @@ def _manifest(place: Place, there: Mapping[str, int]) -> dict[str, Any]:
             f"a stored folder must have a manifest, {place.url} has none: nothing was sent there,"
             " or not to its end"
         )
-    manifest = _parsed(place.read(MANIFEST))
+    manifest = parse_manifest(place.read(MANIFEST))
     if manifest is None:
         raise StorageError(f"a manifest must list files, {place.url}/{MANIFEST} does not")
     for name in manifest[FILES]:
@@ -210,6 +219,8 @@ def _differences(
 ) -> list[str]:
     listed = manifest[FILES]
     said = _by_name_and_size(manifest, there)
+    if not is_sealed(place.read(MANIFEST)):
+        said[MANIFEST] = CHANGED
 
     def digest(name: str) -> str:
         return place.digest(name, there[name])
@@ -242,13 +253,3 @@ def _refuse(place: Place, found: Iterable[str] | Mapping[str, str]) -> None:
         raise StorageError(
             f"what is stored must be as its manifest says, in {place.url} {said[0]}{more}"
         )
-
-
-def _parsed(content: bytes) -> dict[str, Any] | None:
-    """A manifest; None where the text is cut off or something else."""
-    try:
-        manifest = json.loads(content)
-    except ValueError:
-        return None
-    whole = isinstance(manifest, dict) and isinstance(manifest.get(FILES), dict)
-    return manifest if whole else None
