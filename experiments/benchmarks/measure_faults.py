@@ -135,12 +135,17 @@ def kill(stage: str, project: Path, delay: float, early: bool) -> bool:
 
 def half_releases(project: Path) -> list[str]:
     """Releases that can be seen and are not whole."""
-    seen = [x for x in (project / "data/releases").glob("*/*") if not x.name.startswith(".")]
     return [
         f"{release} is visible and not whole"
-        for release in seen
+        for release in visible(project)
         if not (release / MANIFEST).exists() or differences(release)
     ]
+
+
+def visible(project: Path) -> list[Path]:
+    """What a person sees as a release: hidden folders are work in progress, or a lock."""
+    places = (project / "data/releases").glob("*/*")
+    return [place for place in places if not place.name.startswith(".")]
 
 
 def compare(expected: list[Any], found: list[Any]) -> list[str]:
@@ -170,7 +175,7 @@ def _conversions(project: Path) -> list[Any]:
 
 def _releases(project: Path) -> list[Any]:
     found = []
-    for path in (project / "data/releases").glob("*/*"):
+    for path in visible(project):
         table = pd.read_parquet(path / "conversions.parquet")[["conversion_id", "split", "ssim"]]
         found += [(path.name, *row) for row in table.itertuples(index=False, name=None)]
         digest = read_manifest(path)["dataset_digest"]

@@ -120,7 +120,9 @@ class AugmentSettings(_Section):
 class InspectSettings(_Section):
     """A contact sheet to look at: sources beside tracings, to be marked."""
 
-    share: Share = Field(0.1, description="of the images, stratified by type and quality")
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.1, description="of the images, stratified by type and quality"
+    )
     serve: bool = Field(False, description="serve the page, so that its marks are saved")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="of the server on loopback; 0 for any"
@@ -172,7 +174,7 @@ class VerifySettings(_Section):
 class BackupSettings(_Section):
     """Copy releases, logs and models to a storage, checked."""
 
-    target: str = positional("URL or folder: file, s3:// or gs://")
+    target: Annotated[str, Field(min_length=1)] = positional("URL or folder: file, s3:// or gs://")
     parts: str = Field("releases,logs,models", description="what: releases, logs, models")
 
 

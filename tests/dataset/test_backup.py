@@ -4,8 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from svg_quality.dataset.augmentation.scouting import scout_logos
+from svg_quality.dataset.logos import LogoFile
 from svg_quality.dataset.manifest import MANIFEST, read_manifest
+from svg_quality.dataset.survey import SurveyTask
+from svg_quality.dataset.targets import TYPE_SHARES
 from svg_quality.dataset.transfers.backup import (
     DATABASE,
     LOG,
@@ -14,6 +19,7 @@ from svg_quality.dataset.transfers.backup import (
     part_of,
     plan_restoration,
     put_back,
+    refuse_many,
     send_backup,
 )
 from svg_quality.dataset.transfers.transfer import download_folder, remote_differences
@@ -147,3 +153,49 @@ def test_refuses_unknown_parts_foreign_files_and_nothing(tmp_path: Path) -> None
         send_backup({}, {}, str(tmp_path), tmp_path)
     with pytest.raises(DatasetError, match="must say so in its manifest"):
         plan_restoration({"files": {}}, tmp_path, PARTS)
+
+
+@pytest.mark.parametrize("name", ["created", "digest", "parts", "root"])
+def test_refuses_a_manifest_that_lacks_something(project: Path, tmp_path: Path, name: str) -> None:
+    manifest = read_manifest(Path(sent(project, tmp_path)))
+    del manifest[name]
+    with pytest.raises(DatasetError, match=f"must say created, .*, this one lacks {name}$"):
+        plan_restoration(manifest, tmp_path / "clone", PARTS)
+
+
+def test_backups_in_a_folder_are_named_the_newest_first(project: Path, tmp_path: Path) -> None:
+    url = Path(sent(project, tmp_path))
+    refuse_many(str(url))
+    names = [f"backup-2025110{day}T000000Z-abcdabcd" for day in range(1, 8)]
+    for name in names:
+        (url.parent / name).mkdir()
+        (url.parent / name / MANIFEST).write_text("{}")
+    (url.parent / "backup-20990101T000000Z-unfinish").mkdir()
+    (url.parent / "backup-20990101T000000Z-unfinish" / "a").write_text("half")
+    newest = ", ".join([url.name, *names[:2:-1]])
+    with pytest.raises(
+        DatasetError, match=f"one backup must be named, .*store holds 8; newest first: {newest}$"
+    ):
+        refuse_many(str(url.parent))
+
+
+def test_a_scouted_picture_that_is_half_written_stays_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logo = tmp_path / "logo.png"
+    Image.linear_gradient("L").resize((40, 30)).save(logo)
+    library = tmp_path / "project/data/logos"
+    while_written: list[str] = []
+
+    def seen_by_a_backup(unfinished: Path, target: Path) -> Path:
+        while_written.append(unfinished.name)
+        assert files_of(tmp_path / "project", ("releases",), tmp_path) == {}
+        return rename(unfinished, target)
+
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", seen_by_a_backup)
+    task = SurveyTask(LogoFile(logo, "logo.png", None), "logos", library, 64, 0.0)
+    wanted = dict.fromkeys(TYPE_SHARES, 1)
+    found = scout_logos([task], wanted, [], n_workers=1, timeout_s=60)
+    assert len(while_written) == len(found.records) > 0
+    assert len(files_of(tmp_path / "project", ("releases",), tmp_path)) == len(found.records)

@@ -34,7 +34,15 @@ def test_a_stratified_split_and_its_folds_are_balanced() -> None:
     assert list(found["folds"]) == ["0", "1", "2", "3", "4"]
     assert sum(part["images"] for part in found["splits"].values()) == found["whole"]["images"]
     assert sum(part["rows"] for part in found["splits"].values()) == 12_000
+    assert found["largest_group"] == 2
     json.dumps(found, allow_nan=False)
+
+
+def test_the_largest_group_is_told() -> None:
+    images = many_images(100)
+    images["group"] = images["group"].where(images["group"] > 3, 0)
+    assert assess_balance(images)["largest_group"] == 8
+    assert assess_balance(images.iloc[:0])["largest_group"] == 0
 
 
 def test_the_distance_is_the_share_that_would_have_to_change() -> None:

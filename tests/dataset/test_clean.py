@@ -43,7 +43,7 @@ def test_every_row_is_kept_or_set_aside_with_its_reason(make_row: Row) -> None:
         "conversion failed: it hung",
         "same picture and parameters, different SSIM",
         "same picture and parameters, different SSIM",
-        "repeats an earlier row",
+        "repeats another row",
         "same picture and parameters, different svg_bytes",
         "same picture and parameters, different svg_bytes",
         "SSIM of another definition, collect with --re-measure",
@@ -65,7 +65,7 @@ def test_a_row_that_lacks_a_figure_names_it(make_row: Row) -> None:
 
 def test_the_last_bits_of_another_processor_are_no_conflict(make_row: Row) -> None:
     again = make_row("a", ssim=0.9 + 1e-9)
-    assert reasons(numbered([make_row("a"), again])).tolist()[1] == "repeats an earlier row"
+    assert reasons(numbered([make_row("a"), again])).tolist()[1] == "repeats another row"
     again = make_row("a", ssim=0.9 + 2e-6)
     assert reasons(numbered([make_row("a"), again])).str.contains("different SSIM").all()
 
@@ -121,11 +121,19 @@ def test_conflicts_and_repeats_agree_with_the_definition(
         same = [other for other in chosen if other[:2] == (image, level)]
         if len({other[2] for other in same}) > 1:
             expected: str | None = "same picture and parameters, different SSIM"
-        elif (image, level, which) in chosen[:place]:
-            expected = "repeats an earlier row"
+        elif (image, level, which) in chosen[:place]:  # ids ascend as places do
+            expected = "repeats another row"
         else:
             expected = None
         assert (None if pd.isna(why[place]) else why[place]) == expected
+
+
+def test_of_repeated_rows_the_smallest_id_stays_in_any_order(make_row: Row) -> None:
+    table = numbered([make_row("a", layer_difference=level) for level in (1, 2, 1, 2, 1)])
+    for seed in range(6):
+        shuffled = table.sample(frac=1, random_state=seed)
+        kept = shuffled[reasons(shuffled).isna()]["conversion_id"]
+        assert sorted(kept) == [f"{number:064x}" for number in (0, 1)]
 
 
 def test_reasons_need_only_the_narrow_columns_in_any_encoding_and_index(

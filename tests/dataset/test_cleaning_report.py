@@ -69,7 +69,10 @@ def test_the_page_is_one_file_that_says_loudly_what_is_wrong(
 
 
 def test_a_clean_table_says_so(tmp_path: Path, many_rows: pd.DataFrame) -> None:
-    found = summarise(many_rows, reasons(many_rows), find_outliers(many_rows, 1e9), 1e9, None)
+    checked = pd.DataFrame({"conversion_id": ["a" * 64], "ssim_difference": [0.0]})
+    agreeing = Correspondence(checked.assign(finding=pd.Series([None], dtype="str")))
+    found = summarise(many_rows, reasons(many_rows), find_outliers(many_rows, 1e9), 1e9, agreeing)
     page = write_cleaning_report(found, {}, tmp_path)["html"].read_text()
     assert "No row had to be set aside" in page
+    assert "is 0. All of them agree." in page
     assert 'role="alert"' not in page

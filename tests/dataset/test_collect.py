@@ -26,7 +26,7 @@ from svg_quality.dataset.collection.collected import Collected
 from svg_quality.dataset.collection.label_errors import planned_again
 from svg_quality.dataset.survey import LogoRecord
 from svg_quality.dataset.tables import AS_LOGGED, FIGURES, check_conversions
-from svg_quality.errors import DatasetError, SvgQualityError
+from svg_quality.errors import DatasetError, SettingsError, SvgQualityError
 
 Record = dict[str, Any]
 Row = Callable[..., dict[str, Any]]
@@ -342,7 +342,8 @@ def test_paths_of_another_machine(tmp_path: Path, images: Path) -> None:
 
 def test_an_image_may_lie_beside_the_log(tmp_path: Path, images: Path) -> None:
     write_lines(images / "sub" / "log.jsonl", record(image_path="a.png"))
-    collector = ConversionDataCollector(tmp_path / "nowhere", tmp_path / "library", n_workers=1)
+    (tmp_path / "empty").mkdir()
+    collector = ConversionDataCollector(tmp_path / "empty", tmp_path / "library", n_workers=1)
     assert len(collector.collect(images / "sub").table) == 1
 
 
@@ -544,8 +545,8 @@ def test_lists_that_are_no_records_are_named(
     ("name", "content", "message"),
     [
         ("log.txt", "", "a log must be one of .json"),
-        ("log.json", "{}", "none of 1 here is; first: a log must list records"),
-        ("missing", None, "is neither"),
+        ("log.json", "{}", "^a log must list records"),
+        ("missing", None, "missing does not exist$"),
     ],
 )
 def test_refuses_what_holds_no_log(
@@ -555,6 +556,86 @@ def test_refuses_what_holds_no_log(
         (tmp_path / name).write_text(content)
     with pytest.raises(DatasetError, match=message):
         collector.collect(tmp_path / name)
+
+
+def test_a_folder_without_logs_is_told_from_one_whose_logs_are_of_no_use(
+    tmp_path: Path, collector: ConversionDataCollector
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with pytest.raises(DatasetError, match=r"logs holds none$"):
+        collector.collect(logs)
+    (logs / "flowers.csv").write_text("petal,sepal\n1,2\n")
+    (logs / "empty.jsonl").write_text("")
+    with pytest.raises(DatasetError, match=r"none of the 2 in .*logs is\n") as refusal:
+        collector.collect(logs)
+    empty, flowers = refusal.value.__notes__
+    assert empty.startswith("empty.jsonl: ")
+    assert "empty.jsonl lists no record" in empty
+    assert flowers.startswith("flowers.csv: ")
+    assert "has petal, sepal" in flowers
+
+
+def test_refuses_images_that_are_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"images must be a folder, .*nowhere is none"):
+        ConversionDataCollector(tmp_path / "nowhere", tmp_path / "library")
+
+
+HALF = "bad \ud83d"  # half of a surrogate pair
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *(("lines.jsonl", changes) for changes in (
+            {"error": HALF}, {"note": [{"deep": HALF}]}, {HALF: 1}, {"image_path": HALF},
+        )),
+        ("list.json", {"error": HALF}),
+        ("nested.json", {"error": HALF}),
+        ("flat.csv", {"error": json.dumps({"message": HALF})}),
+    ],
+)  # fmt: skip
+def test_text_that_is_not_unicode_spoils_its_own_record_only(
+    name: str, changes: Record, tmp_path: Path, collector: ConversionDataCollector
+) -> None:
+    other = record(ssim=0.8, error="")
+    WRITERS[name](tmp_path / name, [record(**changes), other])
+    collected = collector.collect(tmp_path / name)
+    assert collected.table["ssim"].tolist() == [0.8]
+    (entry,) = collected.quarantine
+    assert [reason.kind for reason in entry.reasons] == ["not Unicode"]
+    assert json.loads(json.dumps(entry.as_dict()))["record"] == entry.record
+
+
+def test_a_log_of_which_every_record_is_not_unicode_goes_to_quarantine(
+    tmp_path: Path, collector: ConversionDataCollector
+) -> None:
+    collected = collector.collect(write_lines(tmp_path / "log.jsonl", record(error=HALF)))
+    assert collected.reasons == {"not Unicode": 1}
+
+
+def test_names_in_a_log_can_be_printed(tmp_path: Path, collector: ConversionDataCollector) -> None:
+    content = {HALF: [record()], f"{HALF} 2": [{"name": "b"}]}
+    (tmp_path / "log.json").write_text(json.dumps(content))
+    collected = collector.collect(tmp_path / "log.json")
+    assert len(collected.table) == 1
+    assert collected.logs[0].other_lists == {r"bad \ud83d 2": 1}
+
+
+def test_a_whole_pair_is_a_letter(tmp_path: Path, collector: ConversionDataCollector) -> None:
+    log = write_lines(tmp_path / "log.jsonl", record(error="\U0001f600"))
+    assert collector.collect(log).table["error"].tolist() == ["as logged: \U0001f600"]
+
+
+def test_a_blank_picture_is_quarantined(
+    tmp_path: Path, images: Path, collector: ConversionDataCollector
+) -> None:
+    Image.new("RGBA", (32, 32), (255, 255, 255, 0)).save(images / "blank.png")
+    log = write_lines(tmp_path / "log.jsonl", record(), record(image_path="blank.png"))
+    collected = collector.collect(log)
+    assert len(collected.table) == 1
+    (entry,) = collected.quarantine
+    assert "must show more than one colour on white" in str(entry.reasons[0])
 
 
 def test_quarantine_is_json_whatever_the_log_holds(

@@ -63,6 +63,36 @@ def test_what_is_unclear_is_a_fault(record: dict[str, Any], kind: str) -> None:
     assert [fault.kind for fault in read(record).faults] == [kind]
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"params": {"new_knob": 3}},
+        {"params.new_knob": "3"},
+        {"params": '{"mode": "none", "new_knob": 3}'},
+        {"param_new_knob": 3},
+        {"params.mode": "none", "params": {"new_knob": [1, 2]}},
+    ],
+)
+def test_an_unknown_parameter_is_a_fault_in_every_layout(record: dict[str, Any]) -> None:
+    (fault,) = read(record).faults
+    assert fault.kind == "parameter unknown"
+    assert "new_knob" in fault.fact
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"params.new_knob": ""},
+        {"param_new_knob": None},
+        {"params": '{"new_knob": null, "img_format": "png"}'},
+        {"params.out_path": "a.svg"},
+        {"new_knob": 3},
+    ],
+)
+def test_what_is_empty_or_ignored_or_no_parameter_is_none(record: dict[str, Any]) -> None:
+    assert read(record).faults == []
+
+
 def test_a_ratio_of_sizes_is_no_size() -> None:
     assert read({"file_size_ratio": 0.2}).columns["svg_bytes"] is None
 

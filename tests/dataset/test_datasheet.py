@@ -50,10 +50,17 @@ def test_both_forms_say_the_same_facts(release: Release) -> None:
     for fact in (release.digest, "ssim_worst_tile", "VTracer: bits per colour channel"):
         assert fact in text
         assert fact in page
-    for heading in ("Statistics", "How it was collected", "Usage", "Limits", "Bias"):
+    for heading in ("Files", "Statistics", "How it was collected", "Usage", "Limits", "Bias"):
         assert f"## {heading}" in text
         assert f"<h2>{heading}</h2>" in page
     assert "144 pictures are few" in text
+    for path in release.path.iterdir():
+        assert f"`{path.name}`" in text
+        assert f"<code>{path.name}</code>" in page
+    examples = re.findall(r"```python\n(.*?)\n```", text, re.DOTALL)
+    assert re.findall(r"<pre><code>(.*?)</code></pre>", page, re.DOTALL) == examples
+    assert "`fill-gaps` rows" in text
+    assert "<code>fill-gaps</code> rows" in page
 
 
 def test_the_page_is_alone_and_names_are_no_markup(release: Release) -> None:

@@ -1,11 +1,13 @@
 """Exports: every picture with its own id and none of its file's metadata; nothing private."""
 
+import html
 import io
 import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from markupsafe import Markup
 from PIL import Image, PngImagePlugin
 
 from svg_quality.conversion.images import load_image
@@ -246,6 +249,39 @@ def test_a_missing_or_altered_picture_leaves_no_export(
     with pytest.raises(DatasetError, match=r"must hold every picture, 2 of 43 failed; first: "):
         export(release, library, tmp_path)
     assert [path.name for path in (tmp_path / "exports/logos").iterdir()] == [".lock"]
+
+
+def test_private_texts_are_masked_however_they_are_escaped(tmp_path: Path) -> None:
+    private = "/srv/Müller & Söhne's/svg"
+    said = {"at": f"{private}/logos", "by": "jürgen@example.org", private: 1.0, "n": [2, None]}
+    texts = {
+        "lock.json": json.dumps(said, indent=2) + "\n",
+        "lines.jsonl": json.dumps(said) + "\n" + json.dumps({"a": private}) + "\n",
+        "two.json": json.dumps({"a@example.org": 1, "b@example.org": 2}),
+        "public.json": '{"a":  "M\\u00fcller", "b": 1e0}',
+        "page.html": f"<p>{html.escape(private)}</p>{Markup.escape(private)}<p>{private}/x</p>",
+        "notes.md": f"`{json.dumps(private)}` <file://{quote(private)}/a>",
+    }
+    release = tmp_path / "release"
+    release.mkdir()
+    for name, text in texts.items():
+        (release / name).write_text(text, encoding="utf-8")
+    write_manifest(release, {"name": "logos", "version": "1", "dataset_digest": "ab",
+                             "source": f"{private}/log"})  # fmt: skip
+    made = export_release(release, LogoLibrary(tmp_path), tmp_path / "exports", private=[private])
+    hidden = {"at": "***/logos", "by": "***", "***": 1.0, "n": [2, None]}
+    assert json.loads((made.path / "lock.json").read_text()) == hidden
+    lines = (made.path / "lines.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [hidden, {"a": "***"}]
+    assert json.loads((made.path / "two.json").read_text()) == {"***": 1, "****": 2}
+    assert (made.path / "public.json").read_text() == texts["public.json"]
+    assert (made.path / "page.html").read_text() == "<p>***</p>***<p>***/x</p>"
+    assert (made.path / "notes.md").read_text() == '`"***"` <file://***/a>'
+    assert read_manifest(made.path)["source"] == "***/log"
+    (release / "lock.json").write_text("{")
+    write_manifest(release, {"name": "logos", "version": "2", "dataset_digest": "ab"})
+    with pytest.raises(DatasetError, match=r"must be of JSON, .*lock\.json is none"):
+        export_release(release, LogoLibrary(tmp_path), tmp_path / "exports")
 
 
 def test_sixteen_bits_are_truly_tested() -> None:

@@ -51,10 +51,17 @@ def test_folds_depend_on_the_seed_not_on_the_order() -> None:
     assert not folds.equals(assign_folds(images, n_folds=5, seed=2))
 
 
-def test_fewer_logos_than_folds_make_fewer_folds() -> None:
+def test_as_many_folds_as_logos_beside_the_test_and_no_more() -> None:
     images = many_images(4, group_size=1).assign(synthetic=False)
     images["split"] = ["train", "train", "validation", "test"]
-    assert sorted(assign_folds(images, n_folds=5, seed=0)) == [HELD_OUT, 0, 1, 2]
+    assert sorted(assign_folds(images, n_folds=3, seed=0)) == [HELD_OUT, 0, 1, 2]
+    assert sorted(set(assign_folds(images, n_folds=2, seed=0))) == [HELD_OUT, 0, 1]
+    with pytest.raises(
+        DatasetError,
+        match=r"^folds must be at most as many as the unlike logos outside the test split, "
+        r"got 4 for 3$",
+    ):
+        assign_folds(images, n_folds=4, seed=0)
 
 
 def test_refuses_a_single_logo_beside_the_test() -> None:

@@ -94,11 +94,14 @@ GOOD = {"verdict": "accept", "logo_type": None, "at": "2026-11-21T10:00:00Z"}
         ({"a" * 64: GOOD | {"logo_type": "text"}}, "and no other, must name the right type"),
         ({"a" * 64: GOOD | {"verdict": 3}}, "must hold text or null"),
         ({"a" * 64: GOOD | {"at": "yesterday"}}, "must be in ISO 8601, got 'yesterday'"),
-        ({"a" * 64: GOOD | {"at": None}}, "must be in ISO 8601, got ''"),
+        ({"a" * 64: GOOD | {"at": ""}}, "must be in ISO 8601, got ''"),
         ({"a" * 64: GOOD | {"derived_from": "b"}}, "64 hexadecimal digits, got 'b'"),
-        ({"a" * 64: GOOD | {"by": "me"}}, "a mark must have verdict, logo_type, derived_from, at"),
-        ({"a" * 64: {"verdict": "accept"}}, "a mark must have verdict, logo_type"),
-        ({"a" * 64: "accept"}, "a mark must have verdict, logo_type"),
+        (
+            {"a" * 64: GOOD | {"by": "me"}},
+            "must have a verdict, may have logo_type, derived_from, at,",
+        ),
+        ({"a" * 64: {"at": GOOD["at"]}}, "a mark must have a verdict, may have logo_type"),
+        ({"a" * 64: "accept"}, "a mark must have a verdict, may have logo_type"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_sentence(content: Any, said: str, tmp_path: Path) -> None:
@@ -110,6 +113,17 @@ def test_a_broken_file_is_refused_in_one_sentence(content: Any, said: str, tmp_p
         read_marks(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_null_may_be_left_out_and_is_kept_as_unknown(tmp_path: Path) -> None:
+    path, a, b = tmp_path / "marks.json", "a" * 64, "b" * 64
+    nulls = dict.fromkeys(("logo_type", "derived_from", "at"))
+    for optional in ({}, nulls):
+        path.write_text(json.dumps({"version": 1, "marks": {a: {"verdict": "reject", **optional}}}))
+        marks = read_marks(path)
+        assert marks == {a: Mark("reject", at=None)}
+        change_mark(path, b, Mark("accept"))
+        assert json.loads(path.read_text())["marks"][a] == {"verdict": "reject", **nulls}
 
 
 def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
@@ -200,6 +214,15 @@ def test_of_two_types_for_one_logo_the_newest_holds(table: pd.DataFrame) -> None
     assert types(apply_marks(table, marks))[:4] == ["gradient"] * 4
     marks[first] = Mark("wrong type", "text", at="2026-11-21T10:31:00")  # no offset is UTC
     assert types(apply_marks(table, marks))[:4] == ["text"] * 4
+
+
+def test_a_mark_without_a_time_is_older_than_every_other(table: pd.DataFrame) -> None:
+    first, copy, _ = ids(table)
+    marks = {
+        first: Mark("wrong type", "text", at=None),
+        copy: Mark("wrong type", "gradient", first, at="1999-01-01T00:00:00"),
+    }
+    assert types(apply_marks(table, marks))[:4] == ["gradient"] * 4
 
 
 def test_batches_are_marked_like_the_whole_table(many_rows: pd.DataFrame) -> None:

@@ -87,6 +87,21 @@ def test_the_same_release_is_given_again_another_is_refused(
         release_in(tmp_path, many_rows.iloc[:-5], "1.0.0")
 
 
+def test_a_release_made_again_has_the_counts_of_its_tables(
+    tmp_path: Path, many_rows: pd.DataFrame
+) -> None:
+    first = release_in(tmp_path, many_rows)
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    many_rows.to_parquet(paths[0])
+    many_rows.iloc[:7].to_parquet(paths[1])
+    again = make_release(paths, tmp_path, "logos", "auto", max_distance=0, seed=1)
+    assert (first.made_again, again.path) == (None, first.path)
+    assert again.made_again is not None
+    assert again.made_again["read"] == len(many_rows) + 7
+    assert again.made_again["set_aside"] == {"repeats another row": 7}
+    assert read_manifest(first.path)["counts"]["set_aside"] == {}
+
+
 def test_one_changed_byte_missing_or_added_file_is_found(
     tmp_path: Path, many_rows: pd.DataFrame
 ) -> None:
@@ -180,7 +195,7 @@ def test_several_tables_are_one_dataset(tmp_path: Path, many_rows: pd.DataFrame)
     many_rows.iloc[300:].to_parquet(paths[1])  # a hundred rows are in both
     joined = make_release(paths, tmp_path / "x", "logos", "auto", max_distance=0, seed=1)
     assert joined.digest == release_in(tmp_path / "y", many_rows).digest
-    assert read_manifest(joined.path)["counts"]["set_aside"] == {"repeats an earlier row": 100}
+    assert read_manifest(joined.path)["counts"]["set_aside"] == {"repeats another row": 100}
     assert joined.conversions["conversion_id"].is_unique
 
 
@@ -194,8 +209,61 @@ def test_an_id_that_two_tables_give_to_unlike_rows_is_kept_once(
     release = make_release(paths, tmp_path, "logos", "auto", max_distance=0, seed=1)
     assert release.conversions["conversion_id"].is_unique
     assert read_manifest(release.path)["counts"]["set_aside"] == {
-        "an earlier row has this conversion_id": 1
+        "another row has this conversion_id": 1
     }
+    swapped = make_release(paths[::-1], tmp_path / "x", "logos", "auto", max_distance=0, seed=1)
+    assert swapped.digest == release.digest
+
+
+def test_repeated_rows_in_any_order_give_the_same_digest(
+    tmp_path: Path, many_rows: pd.DataFrame
+) -> None:
+    again = many_rows.iloc[:50].assign(conversion_id=[f"{n:064x}" for n in range(50)])
+    rows = pd.concat([many_rows, again], ignore_index=True)
+    first = release_in(tmp_path / "a", rows)
+    assert release_in(tmp_path / "b", rows.iloc[::-1]).digest == first.digest
+    assert read_manifest(first.path)["counts"]["set_aside"] == {"repeats another row": 50}
+
+
+def test_rows_without_a_readable_time_are_set_aside_where_time_decides(
+    tmp_path: Path, many_rows: pd.DataFrame
+) -> None:
+    day = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(many_rows.index // 10, "D")
+    texts = [time.isoformat() for time in day]
+    texts[1], texts[5:10] = "yesterday", [""] * 5  # a row of the first picture, all of its copy
+    rows = many_rows.assign(created_at=texts)
+    timed = make_release(
+        rows, tmp_path, "timed", "auto", max_distance=0, seed=1, split_by="temporal"
+    )
+    counts = read_manifest(timed.path)["counts"]
+    assert counts["set_aside"]["no readable time"] == 6
+    assert counts["conversions"] + sum(counts["set_aside"].values()) == len(rows)
+    assert timed.images.loc[rows["image_id"].iloc[0], "n"] == 4
+    by_image = release_in(tmp_path, rows)
+    assert read_manifest(by_image.path)["counts"]["set_aside"] == {}
+    with pytest.raises(DatasetError, match=r"every one of 720 .*; most often: no readable time"):
+        make_release(
+            rows.assign(created_at="-"), tmp_path, "x", "auto", max_distance=0, seed=1,
+            split_by="temporal",
+        )  # fmt: skip
+
+
+def test_a_table_without_a_row_to_learn_from_is_refused_with_the_usual_reason(
+    tmp_path: Path, many_rows: pd.DataFrame
+) -> None:
+    rows = many_rows.assign(svg_bytes=None).astype({"svg_bytes": many_rows["svg_bytes"].dtype})
+    rows.loc[:2, "ssim_definition"] = "as logged"
+    with pytest.raises(
+        DatasetError,
+        match=r"^a release needs rows that can be learned from, every one of 720 was set aside; "
+        r"most often: svg_bytes is missing$",
+    ):
+        release_in(tmp_path, rows)
+
+
+def test_more_folds_than_logos_are_refused(tmp_path: Path, many_rows: pd.DataFrame) -> None:
+    with pytest.raises(DatasetError, match=r"folds must be at most .*, got 500 for \d+"):
+        make_release(many_rows, tmp_path, "x", "auto", max_distance=0, seed=1, n_folds=500)
 
 
 def test_a_selection_is_counted_not_set_aside(tmp_path: Path, many_rows: pd.DataFrame) -> None:
@@ -208,6 +276,19 @@ def test_a_selection_is_counted_not_set_aside(tmp_path: Path, many_rows: pd.Data
     assert release.conversions["logo_type"].value_counts().to_dict() == {
         "simple": 60, "text": 50, "gradient": 50, "complex": 40,
     }  # fmt: skip
+    assert counts["short_by_type"] == {}
+
+
+def test_a_selection_says_what_it_is_short_of(tmp_path: Path, many_rows: pd.DataFrame) -> None:
+    there = many_rows["logo_type"].value_counts()
+    release = make_release(
+        many_rows, tmp_path, "logos", "auto", max_distance=0, seed=1, target_samples=720
+    )
+    quotas = {"simple": 216, "text": 180, "gradient": 180, "complex": 144}
+    assert read_manifest(release.path)["counts"]["short_by_type"] == {
+        name: quota - there[name] for name, quota in quotas.items() if quota > there[name]
+    }
+    assert there["simple"] < quotas["simple"]
 
 
 def test_marks_put_types_right_and_take_pictures_out(

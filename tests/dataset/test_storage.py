@@ -1,8 +1,14 @@
 """Transfers of whole folders, on this disk: what is half or altered is never taken for whole."""
 
 import json
+import ssl
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,6 +205,74 @@ def test_says_how_to_install_a_missing_back_end(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(StorageError, match=r"not installed: `pip install 'svg-quality\[cloud\]'`"):
         remote_differences(f"{scheme}://bucket/a")
+
+
+class Unwilling(BaseHTTPRequestHandler):
+    """Answers 501 to everything, and counts."""
+
+    n_requests = 0
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        type(self).n_requests += 1
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(501)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_PUT = do_POST = do_HEAD = do_GET
+
+
+@pytest.fixture(params=["http", "https"])
+def unwilling(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[type[Unwilling]]:
+    """A server that the environment leads to; over TLS it shows a certificate of its own making."""
+
+    class Handler(Unwilling):
+        pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *arguments: Any) -> None:  # clients that hang up
+            pass
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if request.param == "https":
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=127.0.0.1"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"{request.param}://127.0.0.1:{server.server_address[1]}"
+    environment = {
+        "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": url,
+        "AWS_DEFAULT_REGION": "us-east-1", "STORAGE_EMULATOR_HOST": url,
+    }  # fmt: skip
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    yield Handler
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_what_no_attempt_can_heal_is_not_tried_again(
+    unwilling: type[Unwilling], scheme: str
+) -> None:
+    with (
+        opened(f"{scheme}://bucket/a") as place,
+        pytest.raises(StorageError, match="must take and give files, it says: ") as refused,
+    ):
+        place.read("manifest.json")
+    assert "attempts" not in str(refused.value)
+    assert unwilling.n_requests == 1 or "CERTIFICATE_VERIFY_FAILED" in str(refused.value)
 
 
 def test_a_disk_that_refuses_is_said_at_once(tmp_path: Path, folder: Path) -> None:

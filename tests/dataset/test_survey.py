@@ -56,6 +56,22 @@ def test_every_logo_has_a_record_or_a_reason(folder: Path, tmp_path: Path) -> No
         assert perceptual_hash(kept.rgb) == record.perceptual_hash
 
 
+def test_a_logo_of_one_colour_on_white_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "blank"
+    folder.mkdir()
+    letters = np.full((40, 40, 4), 255, np.uint8)
+    letters[..., 3] = 0
+    letters[10:30, 10:30, 3] = 255  # white on transparent
+    cv2.imwrite(str(folder / "white.png"), letters)
+    square = np.full((40, 40, 3), 255, np.uint8)
+    square[10:30, 10:30] = 0
+    cv2.imwrite(str(folder / "black.png"), square)
+    records, errors = surveyed(folder, tmp_path / "library", share=0)
+    assert [record.source for record in records] == ["logos/black.png"]
+    law = "a logo must show more than one colour on white"
+    assert errors == {"white.png": f"{law}, white.png shows one"}
+
+
 def test_jpeg_copies_are_real_jpegs_that_know_their_original(folder: Path, tmp_path: Path) -> None:
     records, _ = surveyed(folder, tmp_path / "library", share=1)
     originals = {r.image_id: r for r in records if r.derived_from is None}

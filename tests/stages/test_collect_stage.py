@@ -89,6 +89,24 @@ def test_the_same_logs_give_the_same_digest(project: Path) -> None:
     assert digests[0] == digests[1]
 
 
+def test_refuses_a_folder_of_images_that_is_not_there(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["collect", "logs", "--images", "/nope"]) == 2
+    assert capsys.readouterr().err == "svg-quality: images must be a folder, /nope is none\n"
+
+
+def test_the_problem_of_every_log_is_named_where_none_is_usable(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "logs/sweep.json").write_text("{")
+    assert main(["collect", "logs"]) == 2
+    said = capsys.readouterr()
+    assert "collect    other.csv: a log must list records" in said.out
+    assert "collect    sweep.json: a JSON log must be whole" in said.out
+    assert said.err == "svg-quality: a log must be usable, none of the 2 in logs is\n"
+
+
 @pytest.mark.slow
 def test_refuses_logs_of_which_none_is_usable(
     project: Path, capsys: pytest.CaptureFixture[str]

@@ -104,11 +104,16 @@ def test_the_lock_names_settings_and_inputs(project: Path) -> None:
     run = newest_finished("dataset")
     lock = json.loads(run.artifact("config_lock.json").read_text())
     source = newest_finished("convert")
+    held = json.loads(source.artifact("settings.json").read_text())
+    assert held["sets_per_image"] == 4  # as the run had it, not as the YAML says
     assert lock["inputs"] == [
-        {"stage": "convert", "run_id": source.run_id, "digest": source.output_digest}
-    ]
+        {
+            "stage": "convert", "run_id": source.run_id, "digest": source.output_digest,
+            "settings": held,
+        }
+    ]  # fmt: skip
     assert lock["seed"] == lock["settings"]["dataset"]["seed"] == 5
-    assert lock["settings"]["convert"]["working_size"] == 512
+    assert lock["settings"].keys() == {"dataset"}
     assert read_manifest(run.output_path)["previous"]["version"] == "1.0.0"
 
 
@@ -117,7 +122,11 @@ def test_another_dataset_under_a_used_version_is_one_sentence(
 ) -> None:
     assert main([*PLAIN, "--no-quality", "--version", "2.0.0"]) == 0
     assert main([*PLAIN, "--no-quality", "--version", "2.0.0"]) == 0
-    capsys.readouterr()
+    said = capsys.readouterr().out
+    assert (
+        "the same dataset was released before as 2.0.0: that release is used;"
+        " this run read 96 rows, 96 kept, 0 set aside\n"
+    ) in said
     assert main([*PLAIN, "--no-quality", "--version", "2.0.0", "--seed", "9"]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert re.search(r"a release must not change, .*2\.0\.0 .*: give another version", said)
@@ -157,7 +166,12 @@ def test_marks_are_honoured_and_make_it_another_dataset(
         assert main([*PLAIN, "--no-quality"]) == 0
     finally:
         path.unlink()
-    assert "4 set aside: rejected at an inspection" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 set aside: rejected at an inspection" in said
+    assert (
+        "1 marks of data/marks.json: pictures rejected 1, types changed 0;"
+        " marks of pictures that are not there 0"
+    ) in said
     release = read_release(newest_finished("dataset").output_path)
     assert bad not in release.images.index
 
@@ -173,7 +187,7 @@ def test_rows_of_collect_join(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main([*PLAIN, "--no-quality", "--collected", "newest"]) == 0
     said = capsys.readouterr().out
     assert "106 of 109 conversions" in said
-    assert "3 set aside: repeats an earlier row" in said
+    assert "3 set aside: repeats another row" in said
     made = newest_finished("dataset")
     manifest = read_manifest(made.output_path)
     assert manifest["sources"]["method"]["collected"]["rows"] == 10
@@ -220,3 +234,89 @@ def test_an_upload_goes_to_the_storage_and_can_be_checked(
     there = tmp_path / "storage" / "releases" / release.name / "6.0.0"
     assert f"uploaded to {there}" in said
     assert read_release(there).digest == release.digest
+
+
+def test_marks_that_were_asked_for_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*PLAIN, "--no-quality", "--marks", "mine.json"]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search(r"marks must be in a file that exists, .*mine\.json does not", said)
+
+
+def test_too_few_rows_for_the_balance_asked_for_are_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*PLAIN, "--no-quality", "--target-samples", "90"]) == 0
+    assert (  # 27, 23, 22 and 18 of 24 each
+        "warning: short of the 90 asked for by 3: simple 3\n"
+    ) in capsys.readouterr().out
+
+
+def test_a_release_made_again_says_what_this_run_set_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*PLAIN, "--no-quality", "--seed", "77"]
+    assert main(command) == 0
+    version = read_release(newest_finished("dataset").output_path).version
+    collected(tmp_path, conversions().iloc[:5], "c" * 64)
+    capsys.readouterr()
+    assert main([*command, "--collected", "newest"]) == 0
+    assert (
+        f"released before as {version}: that release is used; this run read 101 rows, 96 kept,"
+        " 5 set aside (5 repeats another row)"
+    ) in capsys.readouterr().out
+    assert newest_finished("dataset").metrics["set_aside"] == 5
+
+
+def test_a_split_in_time_that_sets_most_aside_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pictures measured once and then all again, as a round of `convert --fill-gaps` does."""
+    rows = conversions()
+    order = {image_id: place for place, image_id in enumerate(rows["image_id"].unique())}
+    place = rows["image_id"].map(order)
+    again = (place % 4 > 0) & (rows.groupby("image_id").cumcount() > 1)
+    days = pd.to_timedelta(place + again * 100, "D")
+    times = [(pd.Timestamp("2026-01-01", tz="UTC") + day).isoformat() for day in days]
+    run = collected(tmp_path, rows.assign(created_at=times), "d" * 64)
+    command = [*PLAIN, "--no-quality", "--split-by", "temporal", "--input-run", run.run_id]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"warning: the cuts in time set aside \d+ of 96 rows; .*--fill-gaps", said)
+
+
+def test_a_quality_report_of_other_limits_is_another_work(project: Path, tmp_path: Path) -> None:
+    def digests(**settings: dict[str, object]) -> dict[str, str]:
+        return dict(DATASET.own_digests(load_settings(project / "experiments/demo.yaml", settings)))
+
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("{}")
+    plain = digests()
+    assert digests(qa={"n_workers": 3}) == digests(qa={"thresholds": str(limits)}) == plain
+    assert digests(qa={"n_remeasured": 3}) != plain
+    limits.write_text("quality: {wrong_pictures: {at_most: 7, severity: fail}}")
+    assert digests(qa={"thresholds": str(limits)}) != plain
+    without = digests(dataset={"quality": False})
+    assert digests(dataset={"quality": False}, qa={"n_remeasured": 3}) == without
+    assert {"dataset/assurance", "dataset/manifest.py"} <= set(DATASET.code)
+
+
+def test_the_lock_follows_the_lineage_to_its_beginning() -> None:
+    source = newest_finished("convert")
+    given = {"target_samples": 33}
+    work = Work("augment", given, {"convert": source.run_id}, {"convert": source.output_digest})
+    with stage_run(work) as run:
+        run.log_artifact(source.artifact("conversions.parquet"))
+        run.set_output("e" * 64)
+    assert main([*PLAIN, "--no-quality", "--version", "7.0.0", "--seed", "70"]) == 0
+    lock = json.loads(newest_finished("dataset").artifact("config_lock.json").read_text())
+    assert [(one["stage"], one["run_id"]) for one in lock["inputs"]] == [
+        ("augment", run.run_id), ("convert", source.run_id),
+    ]  # fmt: skip
+    assert lock["inputs"][0]["settings"] == given
+    assert lock["inputs"][1]["settings"]["sets_per_image"] == 4
+    assert lock["inputs"][1]["digest"] == source.output_digest
+
+
+def test_an_inspection_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "--share", "0"]) == 2
+    assert "share" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from svg_quality.tracking.store import open_store
 
 ROOT = Path(__file__).parents[2]
 TYPES = ("simple", "text", "gradient", "complex")
-N_RECOMMENDED = 40
+N_RECOMMENDED = 32  # each of eight pictures may get its four rows again
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +160,28 @@ def test_a_recommendation_for_other_pictures_is_counted(
     assert "--max-logos 2" in fill_command(newest_finished("convert"), Settings())
 
 
+def test_a_recommendation_for_other_pictures_only_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = project / "others" / "simple"
+    others.mkdir(parents=True)
+    Image.linear_gradient("L").convert("RGB").save(others / "other.png")
+    command = report(project)["recommendation"]["command"]
+    log = project / "data" / "conversions" / "log.jsonl"
+    before = log.read_bytes()
+    assert convert("--fill-gaps", "--logos", "others") == 2
+    said = capsys.readouterr().err
+    assert f"conversions that it recommends are of others: {command}" in said
+    assert sum("filling gaps needs the pictures of inventory" in x for x in said.splitlines()) == 1
+    assert log.read_bytes() == before
+
+
 def test_an_inventory_of_another_table_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = newest_finished("inventory").run_id
     assert main(["inventory", "--input-run", wrong]) == 2
     assert "`inventory` needs a run of `convert` or `augment`" in capsys.readouterr().err
-    assert [stage.name for stage in INVENTORY.after] == ["convert", "augment", "collect"]
+    from_stages = [*INVENTORY.after, *INVENTORY.accepts]
+    assert [stage.name for stage in from_stages] == ["convert", "augment", "collect"]
 
 
 def a_run(stage: str, tags: dict[str, str], params: dict[str, str]) -> FinishedRun:

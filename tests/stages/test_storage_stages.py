@@ -3,7 +3,9 @@
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,14 @@ import pytest
 
 from svg_quality.cli import main
 from svg_quality.dataset.manifest import differences, write_manifest
+from svg_quality.dataset.transfers.backup import DATABASE, files_of, send_backup
 from svg_quality.dataset.transfers.transfer import remote_differences
+from svg_quality.settings import load_settings
+from svg_quality.stages import export as stages_export
+from svg_quality.stages.export import EXPORT
+from svg_quality.stages.pipeline import StageContext
 from svg_quality.tracking.identity import Work
-from svg_quality.tracking.lookup import newest_finished
+from svg_quality.tracking.lookup import FinishedRun, newest_finished
 from svg_quality.tracking.registry import promote, register
 from svg_quality.tracking.resolve import resolve
 from svg_quality.tracking.runs import stage_run
@@ -230,6 +237,76 @@ def test_a_damaged_backup_brings_nothing_back(
     assert "parts must be of releases, logs, models" in capsys.readouterr().err
 
 
+def test_a_backup_of_another_mlflow_changes_nothing(
+    enter: Enter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = enter("here")
+    release_in(root)
+    train(root)
+    with closing(sqlite3.connect(root / "mlruns/mlflow.db")) as db, db:
+        (schema,) = db.execute("SELECT version_num FROM alembic_version").fetchone()
+        db.execute("UPDATE alembic_version SET version_num = 'newer'")
+        copied = root.with_name("copied.db")
+        with closing(sqlite3.connect(copied)) as copy:
+            db.commit()
+            db.backup(copy)
+        db.execute("UPDATE alembic_version SET version_num = ?", [schema])
+        db.execute("UPDATE experiments SET name = 'another' WHERE name = 'svg-quality'")
+        db.commit()
+        unnamed = root.with_name("unnamed.db")
+        with closing(sqlite3.connect(unnamed)) as copy:
+            db.backup(copy)
+    clone = enter("there")
+    for database, reason in ((copied, "must be of this MLflow's schema"),
+                             (unnamed, "must have the experiment of this project")):  # fmt: skip
+        scratch = root.with_name(database.stem)
+        scratch.mkdir()
+        files = files_of(root, ("releases", "models"), scratch) | {DATABASE: database}
+        about = {"parts": ["releases", "models"], "root": str(root)}
+        url = send_backup(files, about, str(root.with_name("store")), scratch).url
+        assert main(["restore", url, *CONFIG]) == 2
+        assert reason in capsys.readouterr().err
+        assert list((clone / "data").iterdir()) == []
+
+
+def test_earlier_restores_keep_what_they_were_made_of(
+    enter: Enter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = enter("here")
+    release_in(root)
+    train(root)
+    logs = backup(root, capsys, "--parts", "releases")
+    assert main(["restore", logs, *CONFIG]) == 0  # the backup's database knows this input too
+    url = backup(root, capsys)
+    clone = enter("there")
+    assert main(["restore", logs, *CONFIG]) == 0
+    first = newest_finished("restore").run_id
+    left = clone / "data" / ".restore-4194999-abcd" / "backup"  # above the kernel's highest id
+    left.mkdir(parents=True)
+    mine = clone / "data" / ".restore-1-abcd"  # of a process that is alive
+    mine.mkdir()
+    capsys.readouterr()
+    assert main(["restore", str(root.parent / "store"), *CONFIG]) == 2
+    assert f"holds 2; newest first: {Path(url).name}, {Path(logs).name}" in capsys.readouterr().err
+    assert main(["restore", url, *CONFIG]) == 0
+    assert mine.exists()
+    assert not left.parent.exists()
+    client = open_store().client
+    for run_id, digest in ((first, logs), (newest_finished("restore").run_id, url)):
+        (used,) = client.get_run(run_id).inputs.dataset_inputs
+        assert used.dataset.digest.startswith(digest.rpartition("-")[2])
+        assert {tag.key: tag.value for tag in used.tags} == {"mlflow.data.context": "restore"}
+
+
+def test_a_backup_needs_a_place(enter: Enter, capsys: pytest.CaptureFixture[str]) -> None:
+    root = enter("here")
+    release_in(root)
+    before = sorted(root.iterdir())
+    assert main(["backup", "", *CONFIG]) == 2
+    assert "backup.target: " in capsys.readouterr().err
+    assert sorted(root.iterdir()) == before
+
+
 def test_models_of_a_server_are_not_claimed_to_be_backed_up(
     enter: Enter, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +317,26 @@ def test_models_of_a_server_are_not_claimed_to_be_backed_up(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     with pytest.raises(TrackingError, match="use the server's own backup"):
         local_database()
+
+
+def test_an_export_of_a_release_with_faults_says_so(
+    enter: Enter, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = enter("project")
+    tags = {"output.path": str(root / "release")}
+    made = FinishedRun("1" * 32, "dataset", tags, {}, {}, "", 0)
+    monkeypatch.setattr(stages_export, "reuse_or_run", lambda *asked: made)
+    (root / "release").mkdir()
+    settings = load_settings(Path(CONFIG[1]))
+    for version, quality, n_warned in (("1", {"passed": False}, 1), ("2", {"passed": True}, 0),
+                                       ("3", None, 0)):  # fmt: skip
+        about = {"name": "logos", "version": version, "dataset_digest": "ab", "quality": quality}
+        write_manifest(root / "release", about)
+        with stage_run(Work("export", {})) as run:
+            EXPORT.act(StageContext(run, settings.export, (made,), root, settings))
+        page = root / "data/exports/logos" / version / "qa_report.html"
+        warning = f"export     warning: its quality report found faults: {page}\n"
+        assert capsys.readouterr().out.count(warning) == n_warned
 
 
 def test_an_export_is_made_of_a_release_and_uploaded(

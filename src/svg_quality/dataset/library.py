@@ -37,13 +37,17 @@ class LogoLibrary:
         """Keep a file; gives its ``image_path``, the same for the same picture."""
         suffix = "jpg" if image.format == "JPEG" else image.format.lower()
         image_path = f"{image.image_id[:2]}/{image.image_id}.{suffix}"
+        self.keep(image_path, data)
+        return image_path
+
+    def keep(self, image_path: str, data: bytes) -> None:
+        """Write a file under its ``image_path``, whole or not at all, where it is not there yet."""
         path = self.path(image_path)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}")
+            unfinished = path.with_suffix(f".{os.getpid()}")  # a backup leaves such names out
             unfinished.write_bytes(data)
             unfinished.replace(path)
-        return image_path
 
 
 def jpeg_copy(rgb: np.ndarray) -> bytes:

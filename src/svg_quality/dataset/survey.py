@@ -14,6 +14,7 @@ from svg_quality.conversion.images import LogoImage, load_image
 from svg_quality.conversion.workers import Outcome, run_isolated
 from svg_quality.dataset.library import LogoLibrary, jpeg_copy
 from svg_quality.dataset.logos import LogoFile
+from svg_quality.errors import ImageError
 from svg_quality.features.descriptors import complexity, describe, estimate_logo_type
 
 
@@ -60,13 +61,16 @@ def survey_logos(
 ) -> Iterator[Outcome[SurveyTask, list[LogoRecord]]]:
     """Look at every logo in worker processes: one record, or two with the JPEG copy.
 
-    A logo that cannot be decoded is an outcome with its reason.
+    A logo that cannot be decoded, or is blank, is an outcome with its reason.
     """
     return run_isolated(_survey, tasks, n_workers, timeout_s)
 
 
 def _survey(task: SurveyTask) -> list[LogoRecord]:
     image = load_image(task.logo.path, task.working_size)
+    if (image.rgb == image.rgb[0, 0]).all():  # any tracing of it has SSIM 1
+        fact = f"{task.logo.name} shows one"
+        raise ImageError(f"a logo must show more than one colour on white, {fact}")
     data = task.logo.path.read_bytes()
     records = [_record(task, data, image, None)]
     if _in_share(image.image_id, task.jpeg_share) and image.format != "JPEG":

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 TYPE_SHARES: Final = {"simple": 0.30, "text": 0.25, "gradient": 0.25, "complex": 0.20}
-SSIM_SPAN: Final = (0.3, 1.0)  # what conversions should cover
-SSIM_EDGES: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # cells of equal width within it
+SSIM_EDGES: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # what conversions should cover
 N_CELLS: Final = len(SSIM_EDGES) - 1
 
 

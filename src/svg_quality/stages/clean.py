@@ -35,7 +35,7 @@ _TO_CONVERT: Final = (*NEEDED, "vtracer_version", "renderer_version")
 def _clean(context: StageContext) -> None:
     settings: CleanSettings = context.settings
     path = context.source.artifact(TABLE)
-    frame = pd.read_parquet(path, columns=["conversion_id", *NARROW])
+    frame = pd.read_parquet(path, columns=list(NARROW))
     why = reasons(frame)
     kept = frame[why.isna()]
     outliers = find_outliers(kept, settings.outlier_distance)
@@ -125,7 +125,8 @@ def _tell(summary: dict[str, Any], page: Path) -> None:
 
 CLEAN = Stage(
     name="clean",
-    after=(CONVERT, AUGMENT, COLLECT),
+    after=(CONVERT, AUGMENT),
+    accepts=(COLLECT,),
     code=("conversion", "dataset/cleaning", "stages/clean.py"),
     act=_clean,
 )  # fmt: skip

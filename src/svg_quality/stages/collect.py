@@ -14,6 +14,7 @@ from svg_quality.dataset.collection.collect import ConversionDataCollector
 from svg_quality.dataset.collection.collected import Collected, LogReport
 from svg_quality.dataset.collection.log_formats import find_logs
 from svg_quality.dataset.tables import AS_LOGGED, table_digest
+from svg_quality.errors import DatasetError
 from svg_quality.settings import CollectSettings, Settings
 from svg_quality.stages.console import progress, say
 from svg_quality.stages.convert import TABLE
@@ -36,7 +37,12 @@ def _collect(context: StageContext) -> None:
         timeout_s=settings.timeout_s,
         progress=progress,
     )
-    collected = collector.collect(settings.logs)
+    try:
+        collected = collector.collect(settings.logs)
+    except DatasetError as error:
+        for note in getattr(error, "__notes__", ()):  # the problem of each log
+            say(f"collect    {note}")
+        raise
     report = {"source": settings.logs, "images": settings.images, **collected.as_dict()}
     folder = _keep(context, collected, report)
     logs_digest = context.run.work.digests["logs"]

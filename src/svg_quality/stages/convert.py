@@ -68,7 +68,8 @@ def _convert(context: StageContext) -> None:
     context.run.set_output(table_digest(table), context.data / "logos")
     say(
         f"convert    {len(table):,} conversions of {len(records):,} images, {n_failed} failed"
-        f" (each a row with its reason), {len(rejected)} logos could not be read"
+        f" (each a row with its reason), {len(rejected)} logos refused"
+        f" ({REJECTED} of the run says why)"
     )
 
 

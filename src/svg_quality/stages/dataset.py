@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from svg_quality.dataset.inspection.marks import marks_digest, read_marks
+from svg_quality.dataset.inspection.marks import Mark, marks_digest, read_marks
 from svg_quality.dataset.manifest import MANIFEST, read_manifest
 from svg_quality.dataset.releases.config_lock import LockedInput, config_lock
 from svg_quality.dataset.releases.datasheet import PAGE
+from svg_quality.dataset.releases.marks_effect import marks_effect
 from svg_quality.dataset.releases.release import Release, make_release
 from svg_quality.dataset.releases.release_rows import open_table
-from svg_quality.settings import NEWEST, DatasetSettings, QaSettings, Settings
+from svg_quality.dataset.splits.temporal import LATE_SYNTHETIC, STRADDLES
+from svg_quality.errors import DatasetError, TrackingError
+from svg_quality.settings import DEFAULT_MARKS, NEWEST, DatasetSettings, QaSettings, Settings
 from svg_quality.stages.augment import AUGMENT
 from svg_quality.stages.collect import COLLECT
 from svg_quality.stages.console import progress, progress_bar, say
 from svg_quality.stages.convert import CONVERT, TABLE
 from svg_quality.stages.pipeline import Stage, StageContext
-from svg_quality.tracking.identity import git_state
-from svg_quality.tracking.lookup import FinishedRun, input_run, newest_finished
+from svg_quality.tracking.identity import canonical_json, git_state
+from svg_quality.tracking.lookup import FinishedRun, finished_run, input_run, newest_finished
 from svg_quality.tracking.store import project_root
 
 if TYPE_CHECKING:
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
 QA_REPORT: Final = "qa_report.html"
 _COLLECT: Final = "collect"
+_INPUT: Final = "input."  # a run's tags of the runs that it was made of
 
 
 def _release(context: StageContext) -> None:
@@ -37,7 +44,7 @@ def _release(context: StageContext) -> None:
         name = TABLE.removesuffix(".parquet")
         context.run.log_dataset(f"{name}.{run.stage}", run.output_digest, table, "release")
     n_rows = sum(open_table(table).metadata.num_rows for table in tables)
-    marks_file = context.root / settings.marks
+    marks = read_marks(_marks_file(settings, context.root))
     with progress_bar(n_rows, "writing rows") as bar:
         release = make_release(
             tables,
@@ -49,13 +56,14 @@ def _release(context: StageContext) -> None:
             n_folds=settings.n_folds,
             split_by=settings.split_by,
             target_samples=settings.target_samples,
-            marks=read_marks(marks_file),
+            marks=marks,
             lock=_lock(context, runs),
             assure=(lambda folder: _assure(context, folder, bar)) if settings.quality else None,
             passed=bar.update,
         )
     manifest = read_manifest(release.path)
     _log(context, release, manifest)
+    _tell_marks(tables, marks, settings)
     _tell(release, manifest, settings)
     _upload(context, release)
 
@@ -81,13 +89,56 @@ def collected_runs(setting: str) -> list[FinishedRun]:
 
 def _lock(context: StageContext, runs: list[FinishedRun]) -> dict[str, Any]:
     git = git_state(context.root)
+    settings: DatasetSettings = context.settings
+    sections = {"dataset": settings.model_dump(mode="json")}
+    if settings.quality:
+        sections["qa"] = context.everything.qa.model_dump(mode="json")
     return config_lock(
-        context.everything.model_dump(mode="json"),
-        context.settings.seed,
-        inputs=[LockedInput(run.stage, run.run_id, run.output_digest) for run in runs],
+        sections,
+        settings.seed,
+        inputs=_lineage(runs),
         commit=git.commit if git else None,
         dirty=git.dirty if git else None,
     )
+
+
+def _lineage(runs: list[FinishedRun]) -> list[LockedInput]:
+    """The runs, then those that each was made of, and so on; each once."""
+    locked = {
+        run.run_id: LockedInput(run.stage, run.run_id, run.output_digest, _settings_of(run))
+        for run in runs
+    }
+    waiting = list(runs)
+    while waiting:
+        tags = waiting.pop(0).tags
+        for stage, run_id in _inputs_of(tags):
+            if run_id in locked:
+                continue
+            digest = tags.get(f"{_INPUT}{stage}.digest", "")
+            try:
+                before = finished_run(run_id)
+            except TrackingError:  # deleted since; what it made is in the run that it led to
+                locked[run_id] = LockedInput(stage, run_id, digest, None)
+                continue
+            locked[run_id] = LockedInput(stage, run_id, digest, _settings_of(before))
+            waiting.append(before)
+    return list(locked.values())
+
+
+def _inputs_of(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Stage and id of the runs that a run was made of, as its tags say."""
+    for name, run_id in sorted(tags.items()):
+        if name.startswith(_INPUT) and not name.endswith(".digest"):
+            yield name.removeprefix(_INPUT), run_id
+
+
+def _settings_of(run: FinishedRun) -> dict[str, Any] | None:
+    try:
+        text = run.artifact("settings.json").read_text(encoding="utf-8")
+    except TrackingError:  # its artifacts were deleted
+        return None
+    settings: dict[str, Any] = json.loads(text)
+    return settings
 
 
 def _assure(context: StageContext, folder: Path, written: tqdm[Any]) -> bool:
@@ -116,7 +167,7 @@ def _assure(context: StageContext, folder: Path, written: tqdm[Any]) -> bool:
 
 
 def _log(context: StageContext, release: Release, manifest: dict[str, Any]) -> None:
-    counts = manifest["counts"]
+    counts = release.made_again or manifest["counts"]
     for name in (MANIFEST, *manifest["files"]):
         if not name.endswith((".parquet", ".jsonl")):  # the tables stay where they are
             context.run.log_artifact(release.path / name)
@@ -136,24 +187,74 @@ def _log(context: StageContext, release: Release, manifest: dict[str, Any]) -> N
     context.run.set_output(release.digest, release.path)
 
 
-def _tell(release: Release, manifest: dict[str, Any], settings: DatasetSettings) -> None:
-    counts = manifest["counts"]
-    splits = ", ".join(f"{n} {split}" for split, n in counts["images_by_split"].items())
+def _marks_file(settings: DatasetSettings, root: Path) -> Path:
+    """Where the marks are.
+
+    Raises:
+        DatasetError: the file is not there, and not the one that need not be.
+    """
+    path = root / settings.marks
+    if settings.marks != DEFAULT_MARKS and not path.is_file():
+        raise DatasetError(f"marks must be in a file that exists, {path} does not")
+    return path
+
+
+def _tell_marks(tables: list[Path], marks: Mapping[str, Mark], settings: DatasetSettings) -> None:
+    if not marks:
+        return
+    effect = marks_effect(tables, marks)
     say(
-        f"dataset    {release.name} {release.version}: {counts['conversions']:,} of"
-        f" {counts['read']:,} conversions, of {counts['images']:,} images in"
-        f" {counts['groups']:,} groups ({splits})"
+        f"dataset    {effect.marks:,} marks of {settings.marks}: pictures rejected"
+        f" {effect.rejected:,}, types changed {effect.types_changed:,}; marks of pictures that are"
+        f" not there {effect.not_there:,}"
     )
-    for reason, n in counts["set_aside"].items():
-        say(f"dataset    {n:,} set aside: {reason}")
+
+
+def _tell(release: Release, manifest: dict[str, Any], settings: DatasetSettings) -> None:
+    counts = release.made_again or manifest["counts"]
+    aside = counts["set_aside"]
+    if release.made_again:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in aside.items())
+        say(
+            f"dataset    the same dataset was released before as {release.version}: that release"
+            f" is used; this run read {counts['read']:,} rows, {counts['conversions']:,} kept,"
+            f" {sum(aside.values()):,} set aside" + (f" ({reasons})" if reasons else "")
+        )
+    else:
+        splits = ", ".join(f"{n} {split}" for split, n in counts["images_by_split"].items())
+        say(
+            f"dataset    {release.name} {release.version}: {counts['conversions']:,} of"
+            f" {counts['read']:,} conversions, of {counts['images']:,} images in"
+            f" {counts['groups']:,} groups ({splits})"
+        )
+        for reason, n in aside.items():
+            say(f"dataset    {n:,} set aside: {reason}")
     if counts["not_selected"]:
         say(f"dataset    {counts['not_selected']:,} not selected, to reach the balance asked for")
+    _warn(counts, settings)
     quality = manifest["quality"]
     if quality is None and settings.quality:
         say("dataset    was released without a quality report, and stays so: `qa` makes one")
     elif quality is not None and not quality["passed"]:
         say(f"dataset    its quality report found faults: {release.path / QA_REPORT}")
     say(f"dataset    {release.path / PAGE} describes it; next: `svg-quality extract`")
+
+
+def _warn(counts: Mapping[str, Any], settings: DatasetSettings) -> None:
+    short = counts["short_by_type"]
+    if short:
+        types = ", ".join(f"{name} {n:,}" for name, n in short.items())
+        say(
+            f"dataset    warning: short of the {settings.target_samples:,} asked for by"
+            f" {sum(short.values()):,}: {types}"
+        )
+    of_time = sum(counts["set_aside"].get(reason, 0) for reason in (STRADDLES, LATE_SYNTHETIC))
+    if 2 * of_time > counts["conversions"] + of_time:
+        say(
+            f"dataset    warning: the cuts in time set aside {of_time:,} of"
+            f" {counts['conversions'] + of_time:,} rows; rounds of `convert --fill-gaps` and"
+            " `augment` measure old pictures again, which then straddle a cut"
+        )
 
 
 def _upload(context: StageContext, release: Release) -> None:
@@ -177,9 +278,19 @@ def _own_digests(settings: Settings) -> dict[str, str]:
     chosen = settings.dataset
     collected = collected_runs(chosen.collected)
     return {
-        "marks": marks_digest(project_root() / chosen.marks),
+        "marks": marks_digest(_marks_file(chosen, project_root())),
         **{f"collected.{n}": run.output_digest for n, run in enumerate(collected)},
+        **({"quality": _quality_digest(settings.qa)} if chosen.quality else {}),
     }
+
+
+def _quality_digest(settings: QaSettings) -> str:
+    """SHA-256 of what a quality report depends on; the number of processes changes nothing."""
+    from svg_quality.dataset.assurance.qa_checks import read_thresholds
+
+    limits = read_thresholds(Path(settings.thresholds) if settings.thresholds else None)
+    parts = [settings.model_dump(exclude={"n_workers", "thresholds"}), limits.model_dump()]
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
 
 
 DATASET = Stage(
@@ -187,9 +298,10 @@ DATASET = Stage(
     after=(CONVERT, AUGMENT),
     accepts=(COLLECT,),
     code=(
-        "conversion/parameters.py", "conversion/similarity.py", "dataset/augmentation/selection.py",
-        "dataset/cleaning", "dataset/inspection/marks.py", "dataset/releases", "dataset/splits",
-        "dataset/tables.py", "dataset/targets.py", "stages/dataset.py",
+        "conversion/parameters.py", "conversion/similarity.py", "dataset/assurance",
+        "dataset/augmentation/selection.py", "dataset/cleaning", "dataset/inspection/marks.py",
+        "dataset/manifest.py", "dataset/releases", "dataset/splits", "dataset/tables.py",
+        "dataset/targets.py", "stages/dataset.py",
     ),
     act=_release,
     own_digests=_own_digests,

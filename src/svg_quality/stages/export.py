@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.manifest import MANIFEST
+from svg_quality.dataset.manifest import MANIFEST, read_manifest
 from svg_quality.dataset.transfers.export import Export, export_release, pictures_of
 from svg_quality.dataset.transfers.storage import SETTING, storage_url
 from svg_quality.dataset.transfers.transfer import publish
 from svg_quality.settings import ExportSettings, Settings
 from svg_quality.stages.console import progress_bar, say
-from svg_quality.stages.dataset import DATASET
+from svg_quality.stages.dataset import DATASET, QA_REPORT
 from svg_quality.stages.pipeline import Stage, StageContext, reuse_or_run
 
 
@@ -38,6 +38,9 @@ def _export(context: StageContext) -> None:
         f"export     {made.name} {made.version}: {made.n_pictures:,} pictures without metadata,"
         f" {made.n_files:,} files, {made.n_bytes / 1e6:.1f} MB in {made.path}"
     )
+    quality = read_manifest(release)["quality"]
+    if quality is not None and not quality["passed"]:
+        say(f"export     warning: its quality report found faults: {made.path / QA_REPORT}")
     _send(context, made)
 
 

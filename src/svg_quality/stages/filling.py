@@ -24,6 +24,7 @@ from svg_quality.tracking.runs import SETTINGS_PREFIX
 
 FILLED: Final = "filled_gaps.json"  # artifact of a `convert` that filled gaps
 _COMMAND: Final = "svg-quality convert --fill-gaps"
+_REPORT: Final = "dataset_analysis_report.json"  # artifact of `inventory`
 _NOT_OF_THE_PLAN: Final = ("fill_gaps", "n_workers", "timeout_s")
 
 
@@ -49,7 +50,8 @@ def with_recommended(
 
     Raises:
         TrackingError: there is no inventory.
-        DatasetError: its recommendation is not what this run was planned with.
+        DatasetError: its recommendation is not what this run was planned with, or is of other
+            pictures only.
     """
     inventory = newest_recommendation()
     path = inventory.artifact(RECOMMENDATION)
@@ -61,6 +63,13 @@ def with_recommended(
             f"{inventory.run_id} did: start again"
         )
     added, n_elsewhere = plan_recommended(records, recommendation)
+    if recommendation and not added:
+        report = json.loads(inventory.artifact(_REPORT).read_text(encoding="utf-8"))
+        raise DatasetError(
+            f"filling gaps needs the pictures of inventory {inventory.run_id[:8]}, all "
+            f"{n_elsewhere:,} conversions that it recommends are of others: "
+            f"{report['recommendation']['command']}"
+        )
     known = {planned.conversion_id for planned in plan}
     fresh = [planned for planned in added if planned.conversion_id not in known]
     context.run.log_dataset("recommendation", digest, path, "filling gaps")

@@ -139,7 +139,8 @@ def _keep_marks(context: StageContext, marks_path: Path) -> None:
 
 INSPECT = Stage(
     name="inspect",
-    after=(CONVERT, AUGMENT, COLLECT),
+    after=(CONVERT, AUGMENT),
+    accepts=(COLLECT,),
     code=("conversion", "pages", "dataset/inspection/sample.py", "dataset/inspection/page.py",
           "dataset/inspection/marks.py", "stages/inspect.py", "stages/inspection_server.py"),
     act=_inspect,

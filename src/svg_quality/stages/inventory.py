@@ -125,7 +125,8 @@ def _purpose(plan: dict[str, Any]) -> str:
 
 INVENTORY = Stage(
     name="inventory",
-    after=(CONVERT, AUGMENT, COLLECT),
+    after=(CONVERT, AUGMENT),
+    accepts=(COLLECT,),
     code=("dataset", "pages", "stages/inventory.py", "stages/filling.py"),
     act=_inventory,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,17 @@ _PATHS: Final = (  # columns of a place; a tag only where it is one
     ("tags", "value", f"AND key = '{OUTPUT_PATH}'"),
 )
 _OF_A_RUN: Final = ("params", "tags", "metrics", "latest_metrics")
+_EXPERIMENT: Final = (  # of the row ``r``, by its name: the number may differ
+    "(SELECT experiment_id FROM main.experiments WHERE name = (SELECT name FROM"
+    " copy.experiments AS e WHERE e.experiment_id = r.experiment_id))"
+)
+_DATASET: Final = (  # the one that has the name and digest of the row's: it may be there already
+    "CASE r.source_type WHEN 'DATASET' THEN (SELECT d.dataset_uuid FROM main.datasets AS d JOIN"
+    " copy.datasets AS c ON d.name = c.name AND d.digest = c.digest WHERE c.dataset_uuid ="
+    " r.source_id AND d.experiment_id = (SELECT m.experiment_id FROM main.experiments AS m JOIN"
+    " copy.experiments AS e ON m.name = e.name WHERE e.experiment_id = c.experiment_id))"
+    " ELSE r.source_id END"
+)
 _WAS_RUNNING: Final = "it was running when the backup was made"
 
 
@@ -110,6 +121,16 @@ def holds_only(database: Path, stage: str) -> bool:
     return bool(n_other == 0)
 
 
+def refuse_misfit(database: Path, copy: Path) -> None:
+    """Stop where `replace_content` would; nothing is changed.
+
+    Raises:
+        TrackingError: they are of different versions of MLflow, or the copy lacks the experiment.
+    """
+    with _both(copy, database) as db:
+        _refuse_misfit(db)
+
+
 def replace_content(database: Path, copy: Path) -> None:
     """Give a database the content of a copy and, with it, the runs that it has itself.
 
@@ -123,29 +144,42 @@ def replace_content(database: Path, copy: Path) -> None:
         TrackingError: they are of different versions of MLflow, or the copy lacks the experiment.
     """
     with _both(copy, database) as db, db:
-        versions = [
-            db.execute(f"SELECT version_num FROM {name}.alembic_version").fetchall()
-            for name in ("main", "copy")
-        ]
-        if versions[0] != versions[1]:
-            raise TrackingError(
-                f"a backup's database must be of this MLflow's schema {versions[1]}, it is of"
-                f" {versions[0]}: restore it with the MLflow that made it"
-            )
-        columns = ", ".join(row[1] for row in db.execute("PRAGMA copy.table_info(runs)"))
-        values = columns.replace(
-            "experiment_id",
-            "(SELECT experiment_id FROM main.experiments WHERE name = (SELECT name FROM"
-            " copy.experiments AS e WHERE e.experiment_id = r.experiment_id))",
-        )
-        db.execute(f"INSERT INTO main.runs ({columns}) SELECT {values} FROM copy.runs AS r")
+        _refuse_misfit(db)
+        _insert(db, "runs", {"experiment_id": _EXPERIMENT})
         for table in _OF_A_RUN:
-            names = ", ".join(row[1] for row in db.execute(f"PRAGMA copy.table_info({table})"))
-            db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM copy.{table}")
-        if db.execute("SELECT count(*) FROM main.runs WHERE experiment_id IS NULL").fetchone()[0]:
-            raise TrackingError("a backup must have the experiment of this project, it has not")
+            _insert(db, table, {})
+        _insert(db, "datasets", {"experiment_id": _EXPERIMENT}, unless="OR IGNORE")
+        _insert(db, "inputs", {"source_id": _DATASET})
+        _insert(db, "input_tags", {})
     with _errors(database, "replaced"), _opened(copy) as source, _opened(database) as target:
         source.backup(target)
+
+
+def _refuse_misfit(db: sqlite3.Connection) -> None:
+    """Of a backup's database as ``main`` and a project's as ``copy``."""
+    versions = [
+        db.execute(f"SELECT version_num FROM {name}.alembic_version").fetchall()
+        for name in ("main", "copy")
+    ]
+    if versions[0] != versions[1]:
+        raise TrackingError(
+            f"a backup's database must be of this MLflow's schema {versions[1]}, it is of"
+            f" {versions[0]}: restore it with the MLflow that made it"
+        )
+    if db.execute(f"SELECT count(*) FROM copy.runs AS r WHERE {_EXPERIMENT} IS NULL").fetchone()[0]:
+        raise TrackingError("a backup must have the experiment of this project, it has not")
+
+
+def _insert(
+    db: sqlite3.Connection, table: str, values: Mapping[str, str], unless: str = ""
+) -> None:
+    """Add the rows ``r`` of ``copy`` to ``main``; ``values`` are SQL, by column."""
+    names = [row[1] for row in db.execute(f"PRAGMA copy.table_info({table})")]
+    taken = ", ".join(values.get(name, f"r.{name}") for name in names)
+    columns = ", ".join(names)
+    db.execute(
+        f"INSERT {unless} INTO main.{table} ({columns}) SELECT {taken} FROM copy.{table} AS r"
+    )
 
 
 @contextlib.contextmanager

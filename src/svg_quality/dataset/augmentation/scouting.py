@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +63,8 @@ def scout_logos(
                 n_known += 1
             else:
                 for record in new:
-                    _keep(record, Path(folder), outcome.task.library)
+                    found = LogoLibrary(Path(folder)).path(record.image_path)
+                    LogoLibrary(outcome.task.library).keep(record.image_path, found.read_bytes())
                 seen.update(record.image_id for record in new)
                 records += new
                 _count_down(left, new[0].logo_type, len(new))
@@ -101,12 +101,3 @@ def _count_down(left: dict[str, int], logo_type: str, n: int) -> None:
     left[logo_type] -= n
     if left[logo_type] <= 0:
         del left[logo_type]
-
-
-def _keep(record: LogoRecord, folder: Path, library: Path) -> None:
-    target = LogoLibrary(library).path(record.image_path)
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".unfinished")
-        shutil.copyfile(LogoLibrary(folder).path(record.image_path), unfinished)
-        unfinished.replace(target)

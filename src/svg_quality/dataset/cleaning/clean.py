@@ -20,7 +20,7 @@ FAILED: Final = "conversion failed: "  # and its error
 OTHER_SSIM: Final = "SSIM of another definition, collect with --re-measure"
 TWO_SSIM: Final = "same picture and parameters, different SSIM"
 TWO_SIZES: Final = "same picture and parameters, different svg_bytes"
-REPEATED: Final = "repeats an earlier row"
+REPEATED: Final = "repeats another row"
 FACTS: Final = {  # of a picture, whatever is done with it: columns by what they tell
     "size": ("source_width", "source_height"),
     "format": ("format",),
@@ -29,8 +29,9 @@ FACTS: Final = {  # of a picture, whatever is done with it: columns by what they
     "logo_type": ("logo_type",),
 }
 NARROW: Final = (
-    "image_id", "derived_from", "synthetic", "logo_type", "width", "height", "working_size",
-    "source_width", "source_height", "format", *NAMES, *FIGURES, "ssim_definition", "error",
+    "conversion_id", "image_id", "derived_from", "synthetic", "logo_type", "width", "height",
+    "working_size", "source_width", "source_height", "format", *NAMES, *FIGURES,
+    "ssim_definition", "error",
 )  # fmt: skip
 _MANY: Final = 2**62  # codes stay below, so that a product fits an int64
 
@@ -63,7 +64,8 @@ def reasons(frame: pd.DataFrame) -> pd.Series[str]:
     The first that holds: the conversion failed; its SSIM is of another definition; a figure is
     missing; figures contradict each other (`laws`); what it says of its picture is not what most
     rows of that picture say (where none has the most, all of them); the same picture and
-    parameters carry two values (all of them) or the same twice (all but the first).
+    parameters carry two values (all of them) or the same twice (all but the one with the
+    smallest conversion_id, so that the order of the rows does not matter).
 
     Args:
         frame: at least the columns ``NARROW``, of any number of rows.
@@ -170,7 +172,9 @@ def _add_repeated(found: _Found, frame: pd.DataFrame) -> None:
     spread = by_key.transform("max") - by_key.transform("min")
     two_ssim = spread["ssim"] > SSIM_TOLERANCE
     two_sizes = ~two_ssim & (spread["svg_bytes"] > 0)
-    repeated = ~two_ssim & ~two_sizes & key.duplicated()
+    ids = frame["conversion_id"].iloc[key.index].astype("str").to_numpy()
+    by_id = key.iloc[np.argsort(ids, kind="stable")]
+    repeated = ~two_ssim & ~two_sizes & by_id.duplicated()
     for text, rows in ((TWO_SSIM, two_ssim), (TWO_SIZES, two_sizes), (REPEATED, repeated)):
         found.add_rows(text, rows.index[rows].to_numpy())
 

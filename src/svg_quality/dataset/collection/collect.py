@@ -48,7 +48,7 @@ from svg_quality.dataset.collection.log_records import Fault, Reading, read_reco
 from svg_quality.dataset.collection.own_records import is_own, read_own
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.tables import conversions_table
-from svg_quality.errors import DatasetError
+from svg_quality.errors import DatasetError, SettingsError
 
 _KEYS_SHOWN: Final = 12
 
@@ -67,7 +67,8 @@ class ConversionDataCollector:
         progress: called with an iterable, its length and a label; passes the items on.
 
     Raises:
-        SettingsError: the aliases cannot be read, or name something unknown.
+        SettingsError: the aliases cannot be read, or name something unknown; or there is no folder
+            of images.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -93,6 +94,8 @@ class ConversionDataCollector:
         progress: Progress = unseen,
     ) -> None:
         self.images = Path(images)
+        if not self.images.is_dir():
+            raise SettingsError(f"images must be a folder, {images} is none")
         self.library = LogoLibrary(Path(library))
         self.aliases = read_aliases(Path(aliases) if aliases else None)
         self.re_measure = re_measure
@@ -105,12 +108,12 @@ class ConversionDataCollector:
         """Collect a log, or every log of a folder and its sub-folders.
 
         Raises:
-            DatasetError: there is no log, or none that could be used.
+            DatasetError: there is no log, or none that could be used; its notes name the problem
+                of each.
         """
         logs = [_Log(name, file, self.aliases) for name, file in find_logs(Path(path)).items()]
         if all(log.problem for log in logs):
-            why = logs[0].problem
-            raise DatasetError(f"a log must be usable, none of {len(logs)} here is; first: {why}")
+            raise _none_usable(path, logs)
         entries = [self._entry(log, record) for log in logs for record in log.records]
         self._look_at_images(entries)
         make_rows(entries, datetime.now(UTC).isoformat(timespec="milliseconds"))
@@ -121,8 +124,8 @@ class ConversionDataCollector:
 
     def _entry(self, log: _Log, raw: RawRecord) -> Entry:
         """A record read, and its image located."""
-        if raw.fields is None:
-            reading = Reading([Fault("not a record", str(raw.fault))])
+        if raw.fields is None or raw.fault is not None:
+            reading = Reading([Fault(raw.kind, str(raw.fault))])
             return Entry(log.name, log.file.name, raw, reading)
         own = is_own(raw.fields)
         reading = read_own(raw.fields) if own else read_record(raw.fields, self.aliases)
@@ -218,6 +221,15 @@ def _unknown_layout(name: str, content: LogContent, aliases: Aliases) -> str:
     more = ", ..." if len(content.keys) > _KEYS_SHOWN else ""
     least = " and ".join(sorted(lacking, key=len)[0])
     return f"{law}; {name} has {keys}{more}, and lacks {least}"
+
+
+def _none_usable(path: Path | str, logs: Sequence[_Log]) -> DatasetError:
+    if len(logs) == 1:
+        return DatasetError(str(logs[0].problem))
+    error = DatasetError(f"a log must be usable, none of the {len(logs)} in {path} is")
+    for log in logs:
+        error.add_note(f"{log.name}: {log.problem}")
+    return error
 
 
 def _collected(

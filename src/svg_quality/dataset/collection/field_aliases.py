@@ -166,10 +166,22 @@ def value_at(record: Mapping[str, Any], path: str) -> Any:
     if path in record:
         return record[path]
     head, _, rest = path.partition(".")
-    inner = record.get(head) if rest else None
-    if isinstance(inner, str) and inner.lstrip().startswith("{"):
-        inner = _object_in_text(inner)
-    return value_at(inner, rest) if isinstance(inner, Mapping) else None
+    inner = object_in(record.get(head)) if rest else None
+    return None if inner is None else value_at(inner, rest)
+
+
+def values_under(record: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Everything that `value_at` finds at paths with this beginning, by the rest of the path.
+
+    Example:
+        >>> record = {"params": '{"mode": "none"}', "params.blur": 3}
+        >>> values_under(record, "params.")
+        {'blur': 3, 'mode': 'none'}
+    """
+    head, dot, rest = prefix.partition(".")
+    inner = object_in(record.get(head)) if dot else None
+    flat = {k.removeprefix(prefix): value for k, value in record.items() if k.startswith(prefix)}
+    return flat if inner is None else {**flat, **values_under(inner, rest)}
 
 
 def is_value(value: Any) -> bool:
@@ -177,8 +189,15 @@ def is_value(value: Any) -> bool:
     return isinstance(value, Scalar) and not (isinstance(value, str) and not value.strip())
 
 
+def object_in(value: Any) -> Mapping[str, Any] | None:
+    """The object that a value is, or that stands in it as JSON text."""
+    if isinstance(value, str):
+        value = _parsed(value) if value.lstrip().startswith("{") else None
+    return value if isinstance(value, Mapping) else None
+
+
 @lru_cache(maxsize=16)
-def _object_in_text(text: str) -> Any:
+def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -12,16 +12,21 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from svg_quality.dataset.collection.field_aliases import object_in
 from svg_quality.errors import DatasetError
 
 SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".csv", ".parquet")
 WHOLE: Final = "the whole file"  # the place of a JSON object that may itself be a record
+NO_RECORD: Final = "not a record"
+NOT_UNICODE: Final = "not Unicode"
+_SURROGATE: Final = re.compile("[\\ud800-\\udfff]")
 _BATCH: Final = 4096  # rows of Parquet at a time
 
 
@@ -31,12 +36,13 @@ class RawRecord:
 
     at: str  # "line 7", "results[3]", "row 2"
     raw: Any  # what the log holds, JSON-able
-    fault: str | None = None  # why it is no record
+    fault: str | None = None  # why it cannot be read
+    kind: str = NO_RECORD  # what the fault is counted as
 
     @property
     def fields(self) -> Mapping[str, Any] | None:
-        """Its fields, where it is a record."""
-        return self.raw if self.fault is None else None
+        """Its fields, where it has some."""
+        return self.raw if isinstance(self.raw, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,15 @@ def find_logs(path: Path) -> dict[str, Path]:
         if path.suffix.lower() not in SUFFIXES:
             raise DatasetError(f"a log must be one of {listed}, got {path}")
         return {path.name: path}
+    if not path.exists():
+        raise DatasetError(f"logs must be a file or a folder with {listed}; {path} does not exist")
     found = {
         file.relative_to(path).as_posix(): file
         for file in path.rglob("*")
         if file.suffix.lower() in SUFFIXES and file.is_file()
     }
     if not found:
-        raise DatasetError(f"logs must be a file or a folder with {listed}, {path} is neither")
+        raise DatasetError(f"logs must be a file or a folder with {listed}; {path} holds none")
     return {name: found[name] for name in sorted(found)}
 
 
@@ -104,12 +112,12 @@ def _json_lists(data: bytes, name: str) -> tuple[dict[str, list[RawRecord]], lis
         for place, items in _lists_in(content, "")
     }
     if isinstance(content, dict):
-        return {**lists, WHOLE: [RawRecord(WHOLE, content)]}, list(content)
+        return {**lists, WHOLE: [_record(WHOLE, content)]}, _printable(content)
     return lists, _keys(lists.get("", []))
 
 
 def _keys(records: list[RawRecord]) -> list[str]:
-    return next((list(record.fields) for record in records if record.fields), [])
+    return next((_printable(record.fields) for record in records if record.fields), [])
 
 
 def _lists_in(content: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
@@ -117,7 +125,7 @@ def _lists_in(content: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
     if isinstance(content, list) and any(isinstance(item, dict) for item in content):
         yield place, content
     elif isinstance(content, dict):
-        for key, value in content.items():
+        for key, value in zip(_printable(content), content.values(), strict=True):
             yield from _lists_in(value, f"{place}.{key}" if place else key)
 
 
@@ -136,8 +144,37 @@ def _json_lines(data: bytes) -> tuple[dict[str, list[RawRecord]], list[str]]:
 
 def _member(at: str, item: Any) -> RawRecord:
     if isinstance(item, dict):
-        return RawRecord(at, item)
+        return _record(at, item)
     return RawRecord(at, item, f"a record must be an object, got {type(item).__name__}")
+
+
+def _record(at: str, fields: dict[str, Any]) -> RawRecord:
+    wrong = _not_unicode_in(fields)
+    if wrong is None:
+        return RawRecord(at, fields)
+    return RawRecord(at, fields, f"text must be encodable as UTF-8, got {wrong!r}", NOT_UNICODE)
+
+
+def _not_unicode_in(fields: dict[str, Any]) -> str | None:
+    """A text that UTF-8 cannot hold: JSON may name half of a surrogate pair."""
+    rest: list[Any] = [fields]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            inner = object_in(item) if "\\ud" in item.lower() else None
+            if inner is not None:
+                rest.append(inner)
+            elif _SURROGATE.search(item):
+                return item
+        elif isinstance(item, Mapping):
+            rest += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            rest += item
+    return None
+
+
+def _printable(keys: Iterable[str]) -> list[str]:
+    return [key.encode("utf-8", "backslashreplace").decode() for key in keys]
 
 
 def _csv_rows(data: bytes, name: str) -> tuple[dict[str, list[RawRecord]], list[str]]:
@@ -159,7 +196,7 @@ def _csv_records(lines: list[str], start: int, header: list[str]) -> Iterator[Ra
         if fault is not None:
             yield RawRecord(at, cells[0], fault)
         elif len(cells) == len(header):
-            yield RawRecord(at, dict(zip(header, cells, strict=True)))
+            yield _record(at, dict(zip(header, cells, strict=True)))
         elif cells:
             yield RawRecord(at, cells, f"a row must have {len(header)} cells, got {len(cells)}")
 
@@ -199,7 +236,7 @@ def _parquet_rows(data: bytes, name: str) -> tuple[dict[str, list[RawRecord]], l
         rows = [row for batch in file.iter_batches(_BATCH) for row in batch.to_pylist()]
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"a Parquet log must be whole, {name} is not: {error}") from None
-    records = [RawRecord(f"row {number}", _plain(row)) for number, row in enumerate(rows)]
+    records = [_record(f"row {number}", _plain(row)) for number, row in enumerate(rows)]
     return {"": records}, list(file.schema_arrow.names)
 
 

@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from svg_quality.conversion.parameters import NAMES, RANGES, Parameters
-from svg_quality.dataset.collection.field_aliases import UNITS, Aliases, Scalar, is_value, value_at
+from svg_quality.dataset.collection.field_aliases import (
+    UNITS,
+    Aliases,
+    Scalar,
+    is_value,
+    value_at,
+    values_under,
+)
 from svg_quality.dataset.logos import LOGO_TYPES
 from svg_quality.dataset.tables import FIGURES, METHODS
 from svg_quality.errors import ParameterError
@@ -85,13 +92,11 @@ def read_record(record: Mapping[str, Any], aliases: Aliases) -> Reading:
 
 
 def _read_parameters(reading: Reading, record: Mapping[str, Any], aliases: Aliases) -> None:
-    for prefix in aliases.parameter_prefixes:
-        group = value_at(record, prefix[:-1]) if prefix.endswith(".") else None
-        if isinstance(group, Mapping):
-            unknown = [name for name in group if name not in aliases.parameter_names]
-            for name in unknown:
-                if group[name] is not None:
-                    reading.refuse("parameter unknown", f"{prefix}{name} {group[name]!r}")
+    for prefix in filter(None, aliases.parameter_prefixes):
+        for name, value in values_under(record, prefix).items():
+            empty = value is None or (isinstance(value, str) and not value.strip())
+            if name not in aliases.parameter_names and not empty:
+                reading.refuse("parameter unknown", f"{prefix}{name} {value!r}")
     values: dict[str, Any] = {}
     for name in NAMES:
         value = _parameter(reading, record, aliases, name)

@@ -1,9 +1,10 @@
 """Marks that a person set on pictures while inspecting them, and what they do to a table.
 
 They live in one JSON file, ``{"version": 1, "marks": {image_id: {"verdict": "accept" | "reject" |
-"wrong type", "logo_type": type or null, "derived_from": image_id or null, "at": ISO time}}}``;
-what is null may be left out. A rejected picture takes its JPEG copies with it. A type belongs
-to the logo, so "wrong type" on any of its pictures holds for all of them; the newest mark wins.
+"wrong type", "logo_type": type or null, "derived_from": image_id or null, "at": ISO time or
+null}}}``; what is null may be left out. A rejected picture takes its JPEG copies with it. A type
+belongs to the logo, so "wrong type" on any of its pictures holds for all of them; the newest mark
+wins, and one without a time is older than every other.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Mark:
     verdict: str  # one of VERDICTS
     logo_type: str | None = None  # the right one, where the verdict is "wrong type"
     derived_from: str | None = None  # image_id of the original, where the picture is a copy
-    at: str = ""  # ISO 8601 with its offset; empty: now
+    at: str | None = ""  # ISO 8601 with its offset; empty: now; None: not known
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:
@@ -63,7 +64,7 @@ class Mark:
         if self.derived_from is not None:
             _check_image_id(self.derived_from)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        object.__setattr__(self, "at", self.at or now)
+        object.__setattr__(self, "at", now if self.at == "" else self.at)
         _moment(self.at)
 
     def as_dict(self) -> dict[str, str | None]:
@@ -192,14 +193,16 @@ def marks_digest(path: Path) -> str:
 
 
 def _mark(values: Any) -> Mark:
-    if not isinstance(values, dict) or not {"verdict", "at"} <= values.keys() <= _FIELDS:
+    if not isinstance(values, dict) or not {"verdict"} <= values.keys() <= _FIELDS:
+        optional = ", ".join(name for name in _FIELDS if name != "verdict")
         raise DatasetError(
-            f"a mark must have {', '.join(_FIELDS)} and no more, got {values!r:.200}"
+            f"a mark must have a verdict, may have {optional}, and no more, got {values!r:.200}"
         )
     if not all(value is None or isinstance(value, str) for value in values.values()):
         raise DatasetError(f"a mark must hold text or null, got {values!r:.200}")
-    _moment(values["at"] or "")  # when it is not said, it is not now
-    return Mark(**values)
+    at = values.get("at")  # when it is not said, it is not now
+    _moment(at)
+    return Mark(**{**values, "at": at})
 
 
 def _check_image_id(image_id: str) -> None:
@@ -207,7 +210,9 @@ def _check_image_id(image_id: str) -> None:
         raise DatasetError(f"an image_id must be 64 hexadecimal digits, got {image_id[:80]!r}")
 
 
-def _moment(at: str) -> datetime:
+def _moment(at: str | None) -> datetime:
+    if at is None:
+        return datetime.min.replace(tzinfo=UTC)
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:

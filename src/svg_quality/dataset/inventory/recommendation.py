@@ -3,14 +3,15 @@
 Greedy, as covering arrays are built (Cohen et al., "The AETG system", IEEE Trans. Softw. Eng. 23
 (1997) 437-444): the emptiest cell of a pair is aimed at, and of a few scrambled Sobol points moved
 into that cell the one is taken that helps the other 65 pairs most. When no cell lacks rows, types
-below their share of a balanced dataset get more.
+below their share of a balanced dataset get more. No picture gets more than twice the usual rows:
+ever more sets of the same few would make rows, and no knowledge; other logos would.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -33,7 +34,7 @@ from svg_quality.dataset.targets import TYPE_SHARES
 
 RECOMMENDATION: Final = "recommendation.json"  # the artifact that `convert --fill-gaps` reads
 _N_CANDIDATES: Final = 32
-_MOST: Final = 2  # times the usual rows of a picture
+_MOST: Final = 2  # times the median rows of a picture
 _N_USUAL: Final = 64
 _UNDER: Final = 0.9  # of its target share: below it a type is under-represented
 _SIZES: Final = np.array([len(dimension.labels) for dimension in DIMENSIONS.values()])
@@ -67,14 +68,23 @@ class Recommended:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What to convert next, the most needed first."""
+
+    conversions: list[Recommended]
+    n_left_open: int  # cells of pairs that would need other pictures: those here have enough rows
+
+
 def recommend(
     images: pd.DataFrame, measured: Coverage, failed: Coverage, n_recommended: int, seed: int
-) -> list[Recommended]:
-    """At most so many conversions, the most needed first; the same inputs and seed give the same.
+) -> Recommendation:
+    """At most so many conversions; the same inputs and seed give the same.
 
     Args:
         images: pictures that can be converted, indexed by image_id, with ``logo_type``, ``source``
-            and ``n``, the rows it has; those with few are taken first.
+            and ``n``, the rows it has; those with few are taken first, and none gets more than
+            twice their median.
         measured: of the rows with figures.
         failed: of those without; a cell where as many failed as are wanted is given up.
         n_recommended: at most.
@@ -87,18 +97,19 @@ def recommend(
         if chosen is None:
             break
         found.append(chosen)
-    return found
+    return Recommendation(found, search.n_left_open())
 
 
-def summary(recommended: Iterable[Recommended]) -> dict[str, Any]:
+def summary(recommendation: Recommendation) -> dict[str, Any]:
     """What a recommendation would do, in counts."""
-    found = list(recommended)
+    found = recommendation.conversions
     types = [each.logo_type for each in found]
     return {
         "conversions": len(found),
         "images": len({each.image_id for each in found}),
         "empty_cells_filled": sum(each.n_empty for each in found),
         "for_pairs": sum(bool(each.n_empty or each.n_thin) for each in found),
+        "cells_left_open": recommendation.n_left_open,
         "by_type": {name: types.count(name) for name in TYPE_SHARES},
     }
 
@@ -116,19 +127,29 @@ class _Search:
         tried = np.concatenate([failed.pairs[pair].ravel() for pair in PAIRS])
         enough = np.concatenate([np.full(measured.pairs[p].size, wanted(p)) for p in PAIRS])
         # Where every try failed more tries would too: what failed counts against what is wanted.
-        self.wanted = np.where(self._reachable(), np.maximum(enough - tried, 0), 0)
+        self.wanted = np.maximum(enough - tried, 0)
+        self.most = _MOST * images["n"].median()  # rows of a picture
+        self.reachable = self._within_reach()
         of_types = measured.dimensions[LOGO_TYPE]
         self.types = dict(zip(DIMENSIONS[LOGO_TYPE].labels, of_types.tolist(), strict=True))
-        self.most = _MOST * images["n"].median()  # rows of a picture, more for its type's sake
         self.points = _sobol(self.rng)
         self.usual = _usual_sets(seed)
 
-    def _reachable(self) -> np.ndarray:
-        """Whether each flat cell is of a type that has a picture."""
-        has = np.array([bool(self.queues[name]) for name in DIMENSIONS[LOGO_TYPE].labels])
+    def n_left_open(self) -> int:
+        """Cells that lack rows and that no picture is left for."""
+        return int(((self.counts < self.wanted) & ~self.reachable).sum())
+
+    def _is_open(self, logo_type: str) -> bool:
+        """Whether a picture of the type has not had enough."""
+        queue = self.queues[logo_type]
+        return bool(queue) and queue[0][0] < self.most
+
+    def _within_reach(self) -> np.ndarray:
+        """Whether each flat cell can be had with a picture that has not had enough."""
+        has = np.array([self._is_open(name) for name in DIMENSIONS[LOGO_TYPE].labels])
         parts = []
         for a, b in _ENDS.tolist():
-            free = np.ones((_SIZES[a], _SIZES[b]), bool)
+            free = np.full((_SIZES[a], _SIZES[b]), has.any())
             if a == _TYPE:
                 free &= has[:, None]
             parts.append(free.ravel())
@@ -136,7 +157,7 @@ class _Search:
 
     def next_one(self) -> Recommended | None:
         """The conversion that helps most now; None where none is needed."""
-        lacking = self.counts < self.wanted
+        lacking = (self.counts < self.wanted) & self.reachable
         if lacking.any():
             fullness = np.where(lacking, self.counts / np.maximum(self.wanted, 1), np.inf)
             emptiest = np.flatnonzero(fullness == fullness.min())
@@ -146,16 +167,12 @@ class _Search:
         return None if missing is None else self._more_of(missing)
 
     def _missing_type(self) -> str | None:
-        """The type furthest below its share, among those with a picture that has not had enough.
-
-        Ever more sets of the same few pictures would make rows, and no knowledge: other logos
-        would, which `augment` looks for.
-        """
+        """The type furthest below its share, among those with a picture that has not had enough."""
         total = max(sum(self.types.values()), 1)
         under = {
             name: self.types[name] / total / share
             for name, share in TYPE_SHARES.items()
-            if self.queues[name] and self.queues[name][0][0] < self.most
+            if self._is_open(name)
         }
         lowest = min(under, key=lambda name: under[name], default=None)
         return lowest if lowest is not None and under[lowest] < _UNDER else None
@@ -169,9 +186,9 @@ class _Search:
         return made
 
     def _drawn_types(self, drawn: np.ndarray) -> np.ndarray:
-        """Types without a picture give way to the one that lacks rows most."""
+        """Types that no picture is left for give way to the one that lacks rows most."""
         labels = DIMENSIONS[LOGO_TYPE].labels
-        usable = [k for k, name in enumerate(labels) if self.queues[name]]
+        usable = [k for k, name in enumerate(labels) if self._is_open(name)]
         lowest = min(usable, key=lambda k: self.types[labels[k]] / TYPE_SHARES[labels[k]])
         return np.where(np.isin(drawn, usable), drawn, lowest)
 
@@ -206,6 +223,8 @@ class _Search:
         self.types[logo_type] += 1
         n_rows, order, image_id = self.queues[logo_type][0]
         heapq.heapreplace(self.queues[logo_type], (n_rows + 1, order, image_id))
+        if not self._is_open(logo_type):
+            self.reachable = self._within_reach()
         source = self.sources[image_id]
         return Recommended(image_id, source, logo_type, parameters, why, n_empty, n_thin)
 

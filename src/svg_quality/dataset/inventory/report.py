@@ -87,7 +87,7 @@ def take_inventory(frame: pd.DataFrame, *, n_recommended: int, seed: int) -> Inv
         "gaps": _told_gaps(gaps),
         "recommendation": {**summary(recommended), "asked_for": n_recommended, "seed": seed},
     }
-    return Inventory(report, recommended)
+    return Inventory(report, recommended.conversions)
 
 
 def _is_everyday(frame: pd.DataFrame) -> np.ndarray:

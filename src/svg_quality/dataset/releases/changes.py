@@ -17,7 +17,6 @@ from svg_quality.dataset.releases.release_rows import open_table
 from svg_quality.errors import DatasetError
 
 CHANGES: Final = "CHANGES.md"
-_STAGES: Final = ("collect", "convert", "augment", "dataset")  # whose settings shape a release
 _N_NAMED: Final = 5  # ids written out of each kind
 _SAME_SSIM: Final = 5e-7  # less is a processor's rounding
 
@@ -153,11 +152,16 @@ def _lock(release: Path) -> dict[str, Any]:
 
 
 def _settings(lock: Mapping[str, Any]) -> dict[str, Any]:
-    sections = lock.get("settings", {})
+    """Every setting that shapes the rows, by stage and name; ``collect 2`` is a second such run."""
+    sections = {"dataset": lock.get("settings", {}).get("dataset", {})}
+    for run in lock.get("inputs", []):
+        n_before = sum(name.split()[0] == run["stage"] for name in sections)
+        name = f"{run['stage']} {n_before + 1}" if n_before else run["stage"]
+        sections[name] = run.get("settings") or {}
     return {
         f"{stage}.{name}": value
-        for stage in _STAGES
-        for name, value in sections.get(stage, {}).items()
+        for stage, section in sections.items()
+        for name, value in section.items()
     }
 
 

@@ -28,11 +28,12 @@ _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 @dataclass(frozen=True, slots=True)
 class LockedInput:
-    """A run whose rows went into a release."""
+    """A run whose rows went into a release, itself or by way of a later one."""
 
     stage: str
     run_id: str
     digest: str  # of what the run made
+    settings: Mapping[str, Any] | None  # it ran with; None where they are gone
 
 
 def config_lock(
@@ -46,27 +47,30 @@ def config_lock(
     """Everything that decides what a release holds, as JSON can write it.
 
     Args:
-        settings: of all stages, nested. User names in paths are masked and passwords in URLs are
-            left out: a release is made to be passed on.
+        settings: of the stages that this run did, nested. User names in paths are masked and
+            passwords in URLs are left out, here and of the inputs: a release is made to be passed
+            on.
         seed: of the selection, the split and the folds.
-        inputs: the runs that its rows come from.
+        inputs: the runs that its rows come from, each with its own settings.
         commit: that was checked out; None where that is not known.
         dirty: whether the working tree differed from it.
     """
     told = without_names(settings)
+    told_inputs = [without_names(asdict(one)) for one in inputs]
+    of_inputs = [{name: one[name] for name in ("stage", "settings")} for one in told_inputs]
     installed = installed_packages()
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "git": {"commit": commit, "dirty": dirty},
         "seed": seed,
         "settings": told,
-        "settings_sha256": settings_digest(told),
+        "settings_sha256": settings_digest({"settings": told, "inputs": of_inputs}),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "all_packages": len(installed),
         "all_packages_sha256": hashlib.sha256("\n".join(installed).encode()).hexdigest(),
-        "inputs": [asdict(one) for one in inputs],
+        "inputs": told_inputs,
     }
 
 

@@ -18,6 +18,20 @@ from svg_quality.dataset.targets import TYPE_SHARES, compare_with_targets
 DATASHEET: Final = "DATASHEET.md"
 PAGE: Final = "datasheet.html"
 _QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+_FILES: Final = {  # of every release, and what they hold
+    ("conversions.parquet", "conversions.jsonl"): "the rows, twice the same",
+    ("images.parquet",): "one row for each picture",
+    ("set_aside.parquet",): "rows that are not part of it, each with its reason",
+    ("balance.json",): "how alike splits and folds are",
+    ("config_lock.json",): "commit, settings, versions and runs that it was made with",
+    ("croissant.json",): "metadata in the Croissant format",
+    ("DATASHEET.md", "datasheet.html"): "this description, as text and as a page",
+    ("CHANGES.md",): "what changed against the release before",
+    ("manifest.json",): "SHA-256 and size of every file (checked by svg-quality verify)",
+}
+_QUALITY_FILES: Final = {
+    ("qa_report.html", "qa_report.json"): "quality, safety, privacy and bias against thresholds"
+}
 _MANY: Final = 12  # sources written out; the rest are counted
 
 
@@ -70,6 +84,7 @@ def write_datasheet(folder: Path, about: Mapping[str, Any], numbers: Mapping[str
     facts = {
         "about": about,
         "numbers": numbers,
+        "files": _FILES | (_QUALITY_FILES if about["quality"] is not None else {}),
         "sources": sources[:_MANY],
         "n_more_sources": max(0, len(sources) - _MANY),
         "conversion_columns": CONVERSION_COLUMNS,

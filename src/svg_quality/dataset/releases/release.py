@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,7 @@ from svg_quality.dataset.releases.release_writer import (
 from svg_quality.dataset.splits.balance import assess_balance
 from svg_quality.dataset.splits.split import SPLITS
 from svg_quality.dataset.tables import CONVERSIONS, check_conversions
+from svg_quality.dataset.targets import type_quotas
 from svg_quality.errors import DatasetError
 
 AUTO_VERSION: Final = "auto"  # as a version: the first digits of the dataset's digest
@@ -66,6 +67,7 @@ class Release:
     name: str
     version: str
     digest: str  # SHA-256, hexadecimal
+    made_again: Mapping[str, Any] | None = None  # counts of tables that gave a release there was
 
     @cached_property
     def conversions(self) -> pd.DataFrame:
@@ -110,6 +112,9 @@ def make_release(
 ) -> Release:  # fmt: skip
     """Clean, select, split and write a release; where the same one exists, that one is given.
 
+    Of one that exists, ``made_again`` has the counts of these tables: what was set aside from
+    them may be other than what its manifest says.
+
     Args:
         conversions: a table of conversions, or Parquet files of one or several.
         root: the folder of all releases.
@@ -137,14 +142,14 @@ def make_release(
         version = digest[:_AUTO_DIGITS] if version == AUTO_VERSION else version
         target = root / name / version
         if target.exists():
-            return _released_already(target, digest)
+            return _released_already(target, digest, _counts(plan, choices))
         about = {
             "name": name,
             "version": version,
             "dataset_digest": digest,
             "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
             **asdict(choices),
-            "counts": plan.counts(),
+            "counts": _counts(plan, choices),
             "sources": plan.sources(),
         }
         _write_json(folder / CONFIG_LOCK, lock or config_lock({"dataset": asdict(choices)}, seed))
@@ -171,14 +176,22 @@ def read_release(path: Path) -> Release:
         raise DatasetError(f"a release must say its {error}, {path} does not") from None
 
 
-def _released_already(target: Path, digest: str) -> Release:
+def _released_already(target: Path, digest: str, counts: Mapping[str, Any]) -> Release:
     released = read_release(target)
     if released.digest != digest:
         raise DatasetError(
             f"a release must not change, {target} has digest {released.digest[:12]} and this "
             f"data {digest[:12]}: give another version"
         )
-    return released
+    return replace(released, made_again=counts)
+
+
+def _counts(plan: ReleasePlan, choices: Choices) -> dict[str, Any]:
+    """The plan's, and ``short_by_type``: rows that a type has too few of, of those asked for."""
+    there = plan.rows["logo_type"].value_counts()
+    quotas = type_quotas(choices.target_samples)
+    short = {name: quota - int(there.get(name, 0)) for name, quota in quotas.items()}
+    return plan.counts() | {"short_by_type": {name: n for name, n in short.items() if n > 0}}
 
 
 def _open(conversions: Tables) -> list[pq.ParquetFile]:

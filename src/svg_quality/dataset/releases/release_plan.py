@@ -30,13 +30,12 @@ from svg_quality.dataset.tables import CONVERSIONS
 from svg_quality.errors import DatasetError
 
 REJECTED: Final = "rejected at an inspection"
-DOUBLED: Final = "an earlier row has this conversion_id"
+DOUBLED: Final = "another row has this conversion_id"
+NO_TIME: Final = "no readable time"
 BY_IMAGE: Final = "image"
 BY_TIME: Final = "temporal"
 _READ: Final = tuple(
-    name
-    for name in CONVERSIONS.columns
-    if name in {*NARROW, *OF_IMAGES, "conversion_id", "method", "created_at"}
+    name for name in CONVERSIONS.columns if name in {*NARROW, *OF_IMAGES, "method", "created_at"}
 )
 _AFTER_CLEANING: Final = (*OF_IMAGES, "conversion_id", "method", "created_at", "ssim", "svg_bytes")
 _UNLIKE: Final = ("conversion_id", "created_at", "error")  # text that differs from row to row
@@ -116,8 +115,8 @@ def plan_release(
     """Clean, select, split and fold the rows of one or several tables.
 
     Args:
-        files: tables of conversions, in an order that stays: of rows that repeat each other the
-            first is kept.
+        files: tables of conversions, in an order that stays: of a conversion that two tables
+            hold, with one id, the first table's is kept. The order of their rows does not matter.
         choices: what decides.
         marks: of an inspection, by image_id: rejected pictures are set aside, wrong types put
             right.
@@ -127,7 +126,12 @@ def plan_release(
             twice; or too little is left to be split.
     """
     rows = _marked(read_narrow(files), marks)
-    reason = _reasons(rows, marks)
+    reason = _reasons(rows, marks, timed=choices.split_by == BY_TIME)
+    if reason.notna().all():
+        raise DatasetError(
+            f"a release needs rows that can be learned from, every one of {len(rows)} was set "
+            f"aside; most often: {kind_of_reason(reason).mode()[0]}"
+        )
     n_rows, kept = len(rows), rows.loc[reason.isna().to_numpy(), list(_AFTER_CLEANING)]
     del rows  # hundreds of megabytes, of a million rows
     images = _images(kept)
@@ -211,14 +215,24 @@ def _marked(rows: pd.DataFrame, marks: Mapping[str, Mark]) -> pd.DataFrame:
     )
 
 
-def _reasons(rows: pd.DataFrame, marks: Mapping[str, Mark]) -> pd.Series[str]:
+def _reasons(rows: pd.DataFrame, marks: Mapping[str, Mark], *, timed: bool) -> pd.Series[str]:
+    """Of cleaning, inspecting and, where rows are split in time, their times."""
     reason = reasons(rows)
     if marks:
         out = rejected(rows, marks) & reason.isna()
         reason = reason.mask(out, REJECTED)
-    doubled = rows["conversion_id"][reason.isna()].duplicated()
-    reason[doubled.index[doubled]] = DOUBLED
+    if timed:
+        reason = reason.mask(_times(rows["created_at"]).isna() & reason.isna(), NO_TIME)
+    doubled = rows[reason.isna() & rows["conversion_id"].duplicated(keep=False)].astype("str")
+    ordered = doubled.sort_values(list(_READ))  # whichever row comes first
+    again = ordered["conversion_id"].duplicated()
+    reason[again.index[again]] = DOUBLED
     return reason
+
+
+def _times(created: pd.Series[str]) -> pd.Series[Any]:
+    """Moments; logs may have any offset, and what is no time stays empty."""
+    return pd.to_datetime(created, format="ISO8601", utc=True, errors="coerce")
 
 
 def _images(kept: pd.DataFrame) -> pd.DataFrame:
@@ -229,9 +243,7 @@ def _images(kept: pd.DataFrame) -> pd.DataFrame:
     coded = first.columns[first.dtypes == "category"]
     images = first.astype(dict.fromkeys(coded, "str")).set_index("image_id").sort_index()
     grouped = kept.groupby("image_id", observed=True)
-    # Times of logs may have any offset; what is no time stays empty.
-    times = pd.to_datetime(kept["created_at"], format="ISO8601", utc=True, errors="coerce")
-    by_image = times.groupby(kept["image_id"], observed=True)
+    by_image = _times(kept["created_at"]).groupby(kept["image_id"], observed=True)
     images["first_created"] = _iso(by_image.min())
     images["last_created"] = _iso(by_image.max())
     images["mean_ssim"] = grouped["ssim"].mean().round(_SAME_MEAN)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from svg_quality.dataset.splits.allotment import QUALITY_BANDS, SPLITS, is_synthetic, quality_bands
+from svg_quality.dataset.splits.duplicates import largest_group
 from svg_quality.dataset.splits.folds import HELD_OUT
 from svg_quality.dataset.targets import TYPE_SHARES
 
@@ -34,7 +35,8 @@ def assess_balance(images: pd.DataFrame) -> dict[str, Any]:
 
     Returns:
         JSON-able: ``whole``, ``splits`` and ``folds`` by name, ``balanced`` (all of them),
-        ``tolerance``, ``level``, ``quality_bands`` (edges). A part has ``images``, ``synthetic``,
+        ``tolerance``, ``level``, ``quality_bands`` (edges), ``largest_group`` (its
+        pictures). A part has ``images``, ``synthetic``,
         ``rows``, ``groups``, ``mean_ssim`` (None of no picture), ``types`` and ``bands`` (shares)
         and, but for the whole, ``type_distance`` and ``band_distance``, how far each may be
         (``..._allowed``) and ``balanced``.
@@ -57,6 +59,7 @@ def assess_balance(images: pd.DataFrame) -> dict[str, Any]:
         "tolerance": TOLERANCE,
         "level": LEVEL,
         "quality_bands": list(QUALITY_BANDS),
+        "largest_group": largest_group(images["group"]),
     }
 
 

@@ -22,7 +22,7 @@ def assign_folds(images: pd.DataFrame, n_folds: int, seed: int) -> pd.Series[int
     Args:
         images: indexed by image_id, with ``logo_type``, ``mean_ssim``, ``group``, ``split`` and,
             where any is, ``synthetic``.
-        n_folds: at most; of fewer groups there are as many folds as groups.
+        n_folds: at least 2.
         seed: another seed, other folds.
 
     Returns:
@@ -30,17 +30,23 @@ def assign_folds(images: pd.DataFrame, n_folds: int, seed: int) -> pd.Series[int
         synthetic picture.
 
     Raises:
-        DatasetError: fewer than two groups could be validated on.
+        DatasetError: fewer than two groups could be validated on, or fewer than folds.
     """
     folds = pd.Series(ALWAYS_TRAINED_ON, index=images.index, dtype=int)
     held_out = images["split"] == "test"
     folds[held_out] = HELD_OUT
     groups = describe_groups(images[~held_out])
     real = groups[~groups["synthetic"]]
-    k = min(n_folds, len(real))
-    if k < 2:
-        raise DatasetError(f"folds need at least 2 unlike real logos beside the test's, got {k}")
-    by_group = allot(real, [1 / k] * k, seed)
+    if len(real) < 2:
+        raise DatasetError(
+            f"folds need at least 2 unlike real logos beside the test's, got {len(real)}"
+        )
+    if n_folds > len(real):
+        raise DatasetError(
+            "folds must be at most as many as the unlike logos outside the test split, "
+            f"got {n_folds} for {len(real)}"
+        )
+    by_group = allot(real, [1 / n_folds] * n_folds, seed)
     fold = images.loc[~held_out, "group"].map(by_group)
     folds.update(fold.dropna().astype(int))
     return folds

@@ -2,6 +2,7 @@
 
 Two cuts part the time. A group with rows on both sides of a cut belongs to neither side: it is
 set aside, with its reason, since to tear it apart would leak and to move it would mix the times.
+Rows without a readable time have no place in it: a release sets them aside before.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ def assign_temporal_splits(images: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         images: indexed by image_id, with ``group``, ``first_created`` and ``last_created`` (of
-            the picture's rows; ISO 8601, UTC where it has no offset) and, where any is,
-            ``synthetic``.
+            the picture's rows, each of which must have a time; ISO 8601, UTC where it has no
+            offset) and, where any is, ``synthetic``.
 
     Returns:
         Indexed as ``images``: ``split`` (NA where set aside) and ``reason`` (NA where split).
 
     Raises:
-        DatasetError: a time cannot be read, or no three groups of real pictures follow each
-            other.
+        DatasetError: a picture's time is missing or cannot be read, or no three groups of real
+            pictures follow each other.
     """
     times = pd.DataFrame(
         {

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from svg_quality.dataset.manifest import FILES, MANIFEST
+from svg_quality.dataset.manifest import FILES, MANIFEST, manifest_text
+from svg_quality.dataset.transfers.storage import opened
 from svg_quality.dataset.transfers.transfer import OnProgress, Transfer, upload_files
 from svg_quality.errors import DatasetError
 
@@ -28,6 +29,8 @@ PLACES: Final = {  # of each part: folders and files of the project
     "models": ("mlruns/artifacts", DATABASE),
 }
 KIND: Final = "backup"  # in the manifest
+_NAME: Final = "backup-"  # of a backup's folder, then when and what
+_NAMED: Final = 5  # backups in one sentence
 _DIGITS: Final = 8
 _PIECE: Final = 2**20
 
@@ -130,12 +133,30 @@ def send_backup(
     described = {name: _described(files[name]) for name in sorted(files)}
     made = datetime.now(UTC)
     digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
-    content = {"kind": KIND, "created": made.isoformat(timespec="seconds"), "digest": digest,
-               **about, FILES: described}  # fmt: skip
+    created = made.isoformat(timespec="seconds")
+    content = {"kind": KIND, "created": created, "digest": digest, **about}
     manifest = scratch / MANIFEST
-    manifest.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    name = f"backup-{made:%Y%m%dT%H%M%SZ}-{digest[:_DIGITS]}"
+    manifest.write_text(manifest_text(content, described), encoding="utf-8")
+    name = f"{_NAME}{made:%Y%m%dT%H%M%SZ}-{digest[:_DIGITS]}"
     return upload_files(files, manifest, f"{target.rstrip('/')}/{name}", on_progress)
+
+
+def refuse_many(url: str) -> None:
+    """Stop where a place is not a backup, but a folder of them.
+
+    Raises:
+        DatasetError: it is; the newest ones are named.
+        StorageError: the storage cannot be reached.
+    """
+    with opened(url) as place:
+        there = place.sizes()
+    tops = {name.partition("/")[0] for name in there}
+    inside = sorted(x for x in tops if x.startswith(_NAME) and f"{x}/{MANIFEST}" in there)
+    if inside and MANIFEST not in there:
+        named = ", ".join(reversed(inside[-_NAMED:]))
+        raise DatasetError(
+            f"one backup must be named, {url} holds {len(inside)}; newest first: {named}"
+        )
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -172,10 +193,17 @@ def plan_restoration(manifest: Mapping[str, Any], root: Path, parts: Iterable[st
     A log that goes on where the backup's ended holds all of it, and is kept.
 
     Raises:
-        DatasetError: it is no backup, or holds a file that belongs to no part.
+        DatasetError: it is no backup, does not say what one says, or holds a file that belongs to
+            no part.
     """
     if manifest.get("kind") != KIND:
         raise DatasetError("a backup must say so in its manifest, this one does not")
+    unsaid = [name for name in ("created", "digest", "parts", "root") if not manifest.get(name)]
+    if unsaid:
+        raise DatasetError(
+            f"a backup's manifest must say created, digest, parts and root, this one lacks"
+            f" {', '.join(unsaid)}"
+        )
     chosen = set(parts)
     wanted = {
         name: entry

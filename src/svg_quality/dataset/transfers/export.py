@@ -8,6 +8,7 @@ looks like a user's name or an e-mail address are masked in every text.
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,7 +43,7 @@ PICTURES: Final = "pictures"
 EXPORT_OF: Final = "export_of"  # in the manifest: SHA-256 of the release's own
 TIMEOUT_S: Final = 60.0  # per picture
 _IMAGE: Final = ("image_id", "image_path", "working_size")
-_TEXTS: Final = frozenset({".json", ".jsonl", ".md", ".html", ".txt", ".csv", ".yaml"})
+_TEXTS: Final = frozenset({".md", ".html", ".txt", ".csv", ".yaml"})
 _BATCH: Final = 16_384  # rows
 _GROUP_ROWS: Final = 2048  # as in the release: a batch for training reads one or two groups
 _MASK: Final = "***"
@@ -96,7 +98,7 @@ def export_release(
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             _copy(release / name, folder / name, tables, hidden)
         _describe_anew(folder / CROISSANT, describe_files(folder))
-        about = json.loads(hidden(json.dumps({**manifest, FILES: None})))
+        about = hidden.document({**manifest, FILES: None})
         counts = {PICTURES: len(pictures), "texts_masked": hidden.n_masked}
         write_manifest(folder, {**about, EXPORT_OF: origin, "export": counts})
         folder.replace(target)
@@ -135,7 +137,8 @@ class _Mask:
 
     def __init__(self, private: Iterable[str]) -> None:
         # The longest first: a project lies in a home, and is a longer text.
-        paths = sorted({path for path in private if len(path) > 1}, key=len, reverse=True)
+        spelled = {text for path in private if len(path) > 1 for text in _spellings(path)}
+        paths = sorted(spelled, key=len, reverse=True)
         # A path of its own: not the end of another one, and not the beginning of another name.
         self._paths = [re.compile(rf"(?<![\w.-]){re.escape(path)}(?![\w.-])") for path in paths]
         self.n_masked = 0
@@ -148,12 +151,33 @@ class _Mask:
         self.n_masked += hidden != text
         return hidden
 
+    def document(self, value: Any) -> Any:
+        """The same for every text of what JSON can write, names too."""
+        if isinstance(value, Mapping):
+            told: dict[str, Any] = {}
+            for name, one in value.items():
+                shown = self(name)
+                while shown in told:  # two names that differ only in what is private
+                    shown += "*"
+                told[shown] = self.document(one)
+            return told
+        if isinstance(value, list):
+            return [self.document(one) for one in value]
+        return self(value) if isinstance(value, str) else value
+
     def column(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """The same for a column of texts, each distinct one once."""
         distinct = pc.unique(column)
         texts = [None if text is None else self(text) for text in distinct.to_pylist()]
         places = pc.index_in(column, value_set=distinct)
         return pa.chunked_array([pa.array(texts, pa.string()).take(places.combine_chunks())])
+
+
+def _spellings(path: str) -> set[str]:
+    """A path as texts write it: plain, in JSON, in HTML (by Python and by Jinja), in a URL."""
+    in_html = html.escape(path)
+    by_jinja = in_html.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    return {path, json.dumps(path)[1:-1], in_html, by_jinja, quote(path)}
 
 
 def pictures_of(release: Path) -> dict[str, tuple[str, int]]:
@@ -208,11 +232,28 @@ def _copy(source: Path, target: Path, tables: Iterable[Path], hidden: _Mask) -> 
         with target.open("wb") as lines:
             for table in _rows(source.with_suffix(".parquet"), hidden):
                 lines.write(json_lines(table))
+    elif source.suffix in (".json", ".jsonl"):
+        _copy_json(source, target, hidden)
     elif source.suffix in _TEXTS:
         text = source.read_bytes().decode("utf-8")
         target.write_bytes(hidden(text).encode("utf-8"))
     else:
         shutil.copyfile(source, target)
+
+
+def _copy_json(source: Path, target: Path, hidden: _Mask) -> None:
+    """Mask the texts that a file says, however it escapes them; without any it is copied."""
+    data = source.read_bytes()
+    pieces, indent = ([data], 2) if source.suffix == ".json" else (data.splitlines(), None)
+    try:
+        values = [json.loads(piece) for piece in pieces]
+    except ValueError as error:
+        raise DatasetError(f"an export must be of JSON, {source} is none: {error}") from error
+    told = [hidden.document(value) for value in values]
+    if told != values:
+        texts = (json.dumps(value, indent=indent, ensure_ascii=False) for value in told)
+        data = "".join(f"{text}\n" for text in texts).encode("utf-8")
+    target.write_bytes(data)
 
 
 def _rows(path: Path, hidden: _Mask) -> Iterator[pa.Table]:

@@ -1,8 +1,9 @@
 """One place in a storage (this disk, S3, Google Cloud Storage): the only module that knows fsspec.
 
 Every call is tried again where that may help (a broken connection, a busy server, a byte altered
-on the way) and never where it cannot (no such bucket, no permission). Credentials and endpoints
-come from the environment (``storage.env.template``), never from a URL.
+on the way) and never where it cannot (no such bucket, no permission, a certificate that is not
+trusted). Credentials and endpoints come from the environment (``storage.env.template``), never
+from a URL.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SETTING: Final = "SVG_QUALITY_STORAGE"  # the environment variable
 ATTEMPTS: Final = 5  # of each call; the waits between them double from a quarter of a second
 _PIECE: Final = 8 * 2**20  # bytes of a file in memory at a time, per thread
 _PASSING_ERRNO: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT})
+_NOT_IMPLEMENTED: Final = 501
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"  # OpenSSL's word, in every back end's message
 _CLOSE_SECONDS: Final = 10
 
 Result = TypeVar("Result")
@@ -153,12 +156,12 @@ class Place:
             raise StorageError(self._sentence(error)) from error
 
     def _may_pass(self, error: BaseException) -> bool:
-        if isinstance(error, (StorageError, *self._lasting)):
+        if isinstance(error, (StorageError, *self._lasting)) or _UNTRUSTED in str(error):
             return False
         if isinstance(error, (_AlteredError, ConnectionError, TimeoutError)):
             return True
         if status := _status(error):
-            return status in (408, 429) or status >= 500
+            return status in (408, 429) or (status >= 500 and status != _NOT_IMPLEMENTED)
         return isinstance(error, self._passing) or (
             isinstance(error, OSError) and error.errno in _PASSING_ERRNO
         )
