@@ -42,10 +42,39 @@ def results_table() -> str:
             "3 s / 0.5 s",
             f"{startup['predict_seconds_median']:.2f} s / {startup['help_seconds_median']:.2f} s",
         ),
+        *_dataset_rows(_figures("dataset"), _figures("faults")),
     ]
     lines = ["| what | asked | reached |", "| --- | --- | --- |"]
     lines += [f"| {what} | {asked} | {reached} |" for what, asked, reached in rows]
     return "\n".join([*lines, "", _conditions(accuracy)])
+
+
+def _dataset_rows(dataset: dict[str, Any], faults: dict[str, Any]) -> list[tuple[str, str, str]]:
+    small, large = (dataset["releases"][size] for size in ("10000", "1000000"))
+    growth, batch = dataset["time_per_row_1_000_000_to_100_000"], large["batch_of_1024"]
+    features, valid = dataset["features"], dataset["validation"]
+    n_kills = faults["kills_per_stage"] * len(faults["stages"])
+    n_broken = sum(len(stage["broken"]) for stage in faults["stages"].values())
+    return [
+        ("10,000 conversions: clean, split, release", "30 s", f"{small['seconds']:.1f} s"),
+        (
+            "1,000,000 conversions; time a row against 100,000",
+            "under 2 GB, linear",
+            f"{large['seconds']:.0f} s, {large['peak_rss_mib']:,} MiB, {growth:.2f} x",
+        ),
+        (
+            "1,024 rows out of 1,000,000 (the first read of a process)",
+            "10 ms",
+            f"{batch['all_columns_anywhere_ms']:.1f} ms ({batch['first_of_a_process_ms']:.0f} ms)",
+        ),
+        ("feature store against the pixels", "half", f"{features['share_of_pixels']:.1%}"),
+        ("rows of the demo that pass validation", "95%", f"{valid['share_valid']:.1%}"),
+        (
+            "SIGKILL in `convert`, `dataset`, `extract`: kills with a row lost or doubled",
+            "none",
+            f"{n_broken} of {n_kills}",
+        ),
+    ]
 
 
 def _figures(name: str) -> dict[str, Any]:
