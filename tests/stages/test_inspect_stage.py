@@ -84,6 +84,8 @@ def served(project: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         [PROGRAM, "inspect", "--serve", "--share", "0.6"],
         cwd=project, env=environment(project), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        # A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     line = next(line for line in process.stdout if "http://" in line)
