@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,43 +19,34 @@ from svg_quality.dataset.tables import check_conversions
 from svg_quality.tracking.lookup import FinishedRun, finished_run, newest_finished
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 TARGET = 330
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(new_project: Callable[[], Path], enter: Enter) -> Path:
     """Fifty logos, of which `convert` may see all but five and takes 24."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, folder)
+    folder = new_project()
     source = folder / "logos"
     source.mkdir()
     chosen = choose_logos(discover_logos("diagrams"), frozenset(), 50, 7)
     for number, logo in enumerate(chosen):
         shutil.copy(logo.path, source / f"{number:02}.png")
     (folder / "excluded.txt").write_text("".join(f"{n:02}.png\n" for n in range(5)))
-    (folder / "experiments").mkdir()
     (folder / "experiments" / "demo.yaml").write_text(
         f"convert:\n  logos: {source}\n  excluded: excluded.txt\n  max_logos: 24\n"
         "  sets_per_image: 6\n  n_workers: 2\naugment:\n  n_workers: 2\n"
     )
-    patch = pytest.MonkeyPatch()
-    enter(folder, patch)
-    assert main(["convert"]) == 0
-    assert main(["augment", "--target-samples", str(TARGET)]) == 0
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        enter(folder, patch)
+        assert main(["convert"]) == 0
+        assert main(["augment", "--target-samples", str(TARGET)]) == 0
     return folder
 
 
-def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.chdir(folder)
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
-    patch.delenv("MLFLOW_RUN_ID", raising=False)
-
-
 @pytest.fixture(autouse=True)
-def own_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the store that other tests get: the project's."""
     enter(project, monkeypatch)
 
 

@@ -3,12 +3,11 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw
 
 from svg_quality.cli import main
 from svg_quality.dataset.inspection.marks import Mark, write_marks
@@ -21,48 +20,28 @@ from svg_quality.tracking.lookup import FinishedRun, find_reusable, newest_finis
 from svg_quality.tracking.runs import stage_run
 from svg_quality.tracking.store import open_store
 
-ROOT = Path(__file__).parents[2]
-TYPES = ("simple", "text", "gradient", "complex")
 PLAIN = ["dataset", "--max-distance", "0", "--no-upload"]
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
+Draw = Callable[[Path, int], None]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(
+    new_project: Callable[[], Path], draw_logos: Draw, enter: Enter, convert_small: list[str]
+) -> Path:
     """A checkout with the conversions of 24 small logos, six of each type."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "experiments", folder / "experiments")
-    rng = np.random.default_rng(0)
-    for number in range(24):
-        picture = Image.new("RGB", (32, 32), "white")
-        draw = ImageDraw.Draw(picture)
-        for _ in range(3):
-            low, high = sorted(rng.integers(2, 30, 2).tolist())
-            colour = tuple(rng.integers(0, 200, 3).tolist())
-            draw.ellipse((low, low, high + 1, high + 1), fill=colour)
-        path = folder / "logos" / TYPES[number % 4] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
-    patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
-    patch.delenv("MLFLOW_RUN_ID", raising=False)
-    assert main([
-        "convert", "--logos", "logos", "--excluded", "", "--max-logos", "0", "--jpeg-share", "0",
-        "--sets-per-image", "4", "--n-workers", "1",
-    ]) == 0  # fmt: skip
-    patch.undo()
+    folder = new_project()
+    draw_logos(folder, 24)
+    with pytest.MonkeyPatch.context() as patch:
+        enter(folder, patch)
+        assert main(convert_small) == 0
     return folder
 
 
 @pytest.fixture(autouse=True)
-def own_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the store that other tests get: the project's."""
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlruns/mlflow.db")
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    monkeypatch.delenv("SVG_QUALITY_STORAGE", raising=False)
+    enter(project, monkeypatch)
 
 
 def conversions() -> pd.DataFrame:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,17 +27,14 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
-ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("svg-quality")
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(new_project: Callable[[], Path]) -> Path:
     """A project with 12 real logos, some with JPEG copies, converted with the four presets."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "experiments", folder / "experiments")
+    folder = new_project()
     command = [PROGRAM, "convert", "--max-logos", "12", "--sets-per-image", "4"]
     subprocess.run(command, cwd=folder, env=environment(folder), check=True, capture_output=True)
     return folder
@@ -49,11 +46,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def own_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the store that other tests get: the project's."""
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", environment(project)["MLFLOW_TRACKING_URI"])
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    enter(project, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """`inventory` and `convert --fill-gaps` on real conversions, in a project of its own."""
 
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from svg_quality.cli import main
 from svg_quality.conversion.parameters import PRESETS
@@ -19,38 +18,23 @@ from svg_quality.stages.pipeline import reuse_or_run
 from svg_quality.tracking.lookup import FinishedRun, newest_finished
 from svg_quality.tracking.store import open_store
 
-ROOT = Path(__file__).parents[2]
-TYPES = ("simple", "text", "gradient", "complex")
 N_RECOMMENDED = 32  # each of eight pictures may get its four rows again
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
+Draw = Callable[[Path, int], None]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(new_project: Callable[[], Path], draw_logos: Draw) -> Path:
     """A checkout with eight small logos, two of each type."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "experiments", folder / "experiments")
-    rng = np.random.default_rng(0)
-    for number in range(8):
-        picture = Image.new("RGB", (32, 32), "white")
-        draw = ImageDraw.Draw(picture)
-        for _ in range(3):
-            box = sorted(rng.integers(2, 30, 2).tolist())
-            colour = tuple(rng.integers(0, 200, 3).tolist())
-            draw.ellipse((box[0], box[0], box[1] + 1, box[1] + 1), fill=colour)
-        path = folder / "logos" / TYPES[number % 4] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
+    folder = new_project()
+    draw_logos(folder, 8)
     return folder
 
 
 @pytest.fixture(autouse=True)
-def own_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the store that other tests get: the project's."""
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlruns/mlflow.db")
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    enter(project, monkeypatch)
 
 
 def convert(*more: str) -> int:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -33,34 +34,27 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SMALL = ["--max-logos", "110", "--sets-per-image", "6", "--epochs", "3", "--weights", "random"]
 STAGES = ["convert", "dataset", "extract", "train", "promote"]
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(new_project: Callable[[], Path]) -> Path:
     """A checkout without its .git: what a user has after downloading it."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "experiments", folder / "experiments")
-    return folder
+    return new_project()
 
 
 @pytest.fixture(autouse=True)
-def own_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the store that other tests get: the project's."""
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlruns/mlflow.db")
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    enter(project, monkeypatch)
 
 
 @pytest.fixture(scope="module")
-def finished(project: Path) -> str:
+def finished(project: Path, enter: Enter) -> str:
     """What `svg-quality main` printed, run once for all tests."""
-    patch = pytest.MonkeyPatch()
-    patch.chdir(project)
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlruns/mlflow.db")
-    done = subprocess.run([BIN / "svg-quality", "main", *SMALL], capture_output=True, text=True)
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        enter(project, patch)
+        done = subprocess.run([BIN / "svg-quality", "main", *SMALL], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

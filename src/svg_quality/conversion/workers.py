@@ -34,6 +34,11 @@ ADDRESS_SPACE: Final = 3 * 2**30  # bytes a worker may map; libraries alone map 
 _QUEUED_PER_WORKER: Final = 8
 
 
+def worker_count(asked: int) -> int:
+    """Processes to start: as many as asked for, with 0 one per core."""
+    return asked or os.cpu_count() or 1
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Task, Result]):
     """What came of a task: its result, or the reason why there is none."""

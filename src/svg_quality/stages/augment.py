@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pandas as pd
@@ -19,10 +17,7 @@ from svg_quality.stages.augmentation import (
     realism_of,
 )
 from svg_quality.stages.console import say
-from svg_quality.stages.convert import (
-    CONVERT,
-    TABLE,
-)
+from svg_quality.stages.convert import CONVERT, TABLE
 from svg_quality.stages.pipeline import Stage, StageContext
 
 REPORT: Final = "augmentation.json"
@@ -53,10 +48,7 @@ def _augment(context: StageContext) -> None:
 
 
 def _leave(context: StageContext, table: pd.DataFrame, report: dict[str, Any]) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / TABLE
-        table.to_parquet(path, index=False)
-        context.run.log_artifact(path)
+    context.run.log_table(table, TABLE)
     context.run.log_json(report, REPORT)
     context.run.set_output(table_digest(table), context.data / "logos")
     steps, after = report["steps"], report["after"]["selected"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.augmentation.builder import BuildPlan, DatasetBuilder
 from svg_quality.dataset.augmentation.painting import rasterise
 from svg_quality.dataset.augmentation.realism import realism_by_kind
@@ -76,7 +76,7 @@ class Campaign:
 def campaign_of(context: StageContext) -> Campaign:
     """What the steps need, from a run of `augment`."""
     settings: AugmentSettings = context.settings
-    n_workers = settings.n_workers or os.cpu_count() or 1
+    n_workers = worker_count(settings.n_workers)
     converting = _converting(context.source).model_copy(update={"timeout_s": settings.timeout_s})
     builder = DatasetBuilder(
         sets_per_image=converting.sets_per_image,

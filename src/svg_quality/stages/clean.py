@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pandas as pd
 
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.cleaning.clean import NARROW, reasons
 from svg_quality.dataset.cleaning.cleaning_report import summarise, write_cleaning_report
 from svg_quality.dataset.cleaning.correspondence import (
@@ -72,7 +71,7 @@ def _remeasured(context: StageContext, path: Path, kept: pd.DataFrame) -> Corres
         remeasure(
             rows,
             LogoLibrary(context.data / "logos"),
-            settings.n_workers or os.cpu_count() or 1,
+            worker_count(settings.n_workers),
             context.everything.convert.timeout_s,
             watch,
         )
@@ -82,9 +81,7 @@ def _remeasured(context: StageContext, path: Path, kept: pd.DataFrame) -> Corres
 def _keep_set_aside(context: StageContext, frame: pd.DataFrame) -> None:
     """Every row set aside, by id, with its reason; the page only counts them."""
     aside = frame.loc[frame["reason"].notna(), ["conversion_id", "image_id", "reason"]]
-    with TemporaryDirectory() as folder:
-        aside.to_parquet(Path(folder) / SET_ASIDE, index=False)
-        context.run.log_artifact(Path(folder) / SET_ASIDE)
+    context.run.log_table(aside, SET_ASIDE)
 
 
 def _metrics(summary: dict[str, Any]) -> dict[str, float]:

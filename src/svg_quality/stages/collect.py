@@ -19,6 +19,7 @@ from svg_quality.settings import CollectSettings, Settings
 from svg_quality.stages.console import progress, say
 from svg_quality.stages.convert import TABLE
 from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.tracking.identity import file_digest
 
 QUARANTINE: Final = "quarantine.jsonl"
 REPORT: Final = "collection.json"
@@ -56,9 +57,9 @@ def _keep(context: StageContext, collected: Collected, report: dict[str, Any]) -
     """Table, quarantine and counts as artifacts; the last two also where people look."""
     reports = context.reports / context.run.run_id
     reports.mkdir(parents=True, exist_ok=True)
+    context.run.log_table(collected.table, TABLE)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        collected.table.to_parquet(folder / TABLE, index=False)
         with (folder / QUARANTINE).open("w", encoding="utf-8") as lines:
             for entry in collected.quarantine:
                 lines.write(json.dumps(entry.as_dict(), allow_nan=False) + "\n")
@@ -154,16 +155,11 @@ def _own_digests(settings: Settings) -> dict[str, str]:
     """Of the logs, and of the user's names for their fields."""
     digest = hashlib.sha256()
     for name, path in find_logs(Path(settings.collect.logs)).items():
-        digest.update(f"{name} {_content(path)}\n".encode())
+        digest.update(f"{name} {file_digest(path)}\n".encode())
     aliases = settings.collect.aliases
-    return {"logs": digest.hexdigest()} | ({"aliases": _content(Path(aliases))} if aliases else {})
-
-
-def _content(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:  # reading it will give the reason
-        return "unreadable"
+    return {"logs": digest.hexdigest()} | (
+        {"aliases": file_digest(Path(aliases))} if aliases else {}
+    )
 
 
 COLLECT = Stage(

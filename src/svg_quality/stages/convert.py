@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 
-from svg_quality.conversion.workers import ConversionTask, convert_all
+from svg_quality.conversion.workers import ConversionTask, convert_all, worker_count
 from svg_quality.dataset.campaign import ConversionLog, PlannedConversion, plan_conversions
 from svg_quality.dataset.logos import (
     LogoFile,
@@ -28,7 +26,7 @@ from svg_quality.settings import ConvertSettings, Settings
 from svg_quality.stages.console import progress, say
 from svg_quality.stages.filling import newest_recommendation, with_recommended
 from svg_quality.stages.pipeline import Stage, StageContext
-from svg_quality.tracking.identity import code_digest
+from svg_quality.tracking.identity import code_digest, file_digest
 
 TABLE: Final = "conversions.parquet"
 REJECTED: Final = "rejected_logos.json"
@@ -42,7 +40,7 @@ def descriptors_kind(working_size: int) -> str:
 
 def _convert(context: StageContext) -> None:
     settings: ConvertSettings = context.settings
-    n_workers = settings.n_workers or os.cpu_count() or 1
+    n_workers = worker_count(settings.n_workers)
     records, rejected = _survey(context, chosen_logos(settings), n_workers)
     plan = plan_conversions(
         records, settings.sets_per_image, settings.everyday_share, settings.seed
@@ -52,10 +50,7 @@ def _convert(context: StageContext) -> None:
     known = convert_missing(context, plan, n_workers)
     table = conversions_table([described_row(p, known[p.conversion_id]) for p in plan])
     n_failed = int(table["error"].notna().sum())
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / TABLE
-        table.to_parquet(path, index=False)
-        context.run.log_artifact(path)
+    context.run.log_table(table, TABLE)
     context.run.log_json(rejected, REJECTED)
     context.run.log_metrics(
         {
@@ -170,11 +165,7 @@ def _own_digests(settings: Settings) -> dict[str, str]:
 def _logos_digest(settings: Settings) -> str:
     digest = hashlib.sha256()
     for logo in chosen_logos(settings.convert):
-        try:
-            content = hashlib.sha256(logo.path.read_bytes()).hexdigest()
-        except OSError:  # the survey will give the reason
-            content = "unreadable"
-        digest.update(f"{logo.name} {logo.logo_type} {content}\n".encode())
+        digest.update(f"{logo.name} {logo.logo_type} {file_digest(logo.path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.inspection.marks import Mark, marks_digest, read_marks
 from svg_quality.dataset.manifest import MANIFEST, read_manifest
 from svg_quality.dataset.releases.config_lock import LockedInput, config_lock
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 QA_REPORT: Final = "qa_report.html"
-_COLLECT: Final = "collect"
 _INPUT: Final = "input."  # a run's tags of the runs that it was made of
 
 
@@ -82,9 +81,9 @@ def collected_runs(setting: str) -> list[FinishedRun]:
         TrackingError: one does not exist, did not finish, or is of another stage.
     """
     if setting.strip() == NEWEST:
-        return [newest_finished(_COLLECT, needed_by="dataset")]
+        return [newest_finished(COLLECT.name, needed_by="dataset")]
     ids = [name.strip() for name in setting.split(",") if name.strip()]
-    return [input_run([_COLLECT], run_id, needed_by="dataset") for run_id in ids]
+    return [input_run([COLLECT.name], run_id, needed_by="dataset") for run_id in ids]
 
 
 def _lock(context: StageContext, runs: list[FinishedRun]) -> dict[str, Any]:
@@ -157,7 +156,7 @@ def _assure(context: StageContext, folder: Path, written: tqdm[Any]) -> bool:
         LogoLibrary(context.data / "logos"),
         read_thresholds(Path(qa.thresholds) if qa.thresholds else None),
         n_remeasured=qa.n_remeasured,
-        n_workers=qa.n_workers or os.cpu_count() or 1,
+        n_workers=worker_count(qa.n_workers),
         seed=qa.seed,
         set_aside=pd.read_parquet(folder / "set_aside.parquet"),
         track=progress,

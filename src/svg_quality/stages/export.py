@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.manifest import MANIFEST, read_manifest
 from svg_quality.dataset.transfers.export import Export, export_release, pictures_of
@@ -25,7 +25,7 @@ def _export(context: StageContext) -> None:
             LogoLibrary(context.data / "logos"),
             context.data / "exports",
             private=(str(context.root), str(Path.home())),
-            n_workers=settings.n_workers or os.cpu_count() or 1,
+            n_workers=worker_count(settings.n_workers),
             passed=bar.update,
         )
     context.run.log_artifact(made.path / MANIFEST)

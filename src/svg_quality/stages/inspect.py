@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 import pandas as pd
 
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.inspection.marks import VERDICTS, Mark, read_marks
 from svg_quality.dataset.inspection.page import ContactSheet, render_page, stratum_counts
 from svg_quality.dataset.inspection.sample import (
@@ -89,7 +89,7 @@ def _cards(context: StageContext, table: pd.DataFrame, images: pd.DataFrame) -> 
     outcomes = trace_all(
         rows,
         LogoLibrary(context.data / "logos"),
-        limits.n_workers or os.cpu_count() or 1,
+        worker_count(limits.n_workers),
         limits.timeout_s,
     )
     return make_cards(images, rows, progress(outcomes, len(rows), "tracing the sample"))

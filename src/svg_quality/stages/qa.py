@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.assurance.qa_checks import Section
 from svg_quality.dataset.assurance.quality_assurance import (
     QaReport,
@@ -45,7 +45,7 @@ def _qa(context: StageContext) -> None:
         LogoLibrary(context.data / "logos"),
         thresholds,
         n_remeasured=settings.n_remeasured,
-        n_workers=settings.n_workers or os.cpu_count() or 1,
+        n_workers=worker_count(settings.n_workers),
         seed=settings.seed,
         errors_by_type=errors,
         set_aside=pd.read_parquet(aside) if aside.is_file() else None,

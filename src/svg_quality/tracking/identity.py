@@ -69,12 +69,20 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content; of one that cannot be read, that it can't: its use says why."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "unreadable"
+
+
 def code_digest(parts: Iterable[str | Path], package: Path = PACKAGE) -> str:
     """SHA-256 over the Python files that do a piece of work.
 
     Args:
         parts: files or folders (all ``*.py`` below), relative to the package:
-            ``["conversion", "settings.py"]``.
+            ``["conversion", "settings"]``.
         package: the folder they are relative to.
 
     Raises:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from svg_quality.tracking.processes import Owner
 from svg_quality.tracking.store import open_store, project_root, tracking_errors
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
 
 SETTINGS_PREFIX: Final = "settings"  # MLproject's own parameters are logged without a prefix
@@ -71,6 +73,13 @@ class StageRun:
                 self.client.log_artifacts(self.run_id, str(path), folder)
             else:
                 self.client.log_artifact(self.run_id, str(path), folder)
+
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Keep a table as a Parquet artifact ``name``, without its index."""
+        with TemporaryDirectory(prefix="svg-quality-") as folder:
+            path = Path(folder) / name
+            table.to_parquet(path, index=False)
+            self.log_artifact(path)
 
     def log_json(self, value: Any, name: str) -> None:
         """Keep a value as an artifact ``name``, such as ``metrics.json``."""

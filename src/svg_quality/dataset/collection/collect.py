@@ -6,7 +6,6 @@ a log says is kept, and marked as its word: ``ssim_definition`` is "as logged".
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from svg_quality.conversion.images import WORKING_SIZE
+from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.collection.collected import (
     Collected,
     LogReport,
@@ -100,7 +100,7 @@ class ConversionDataCollector:
         self.aliases = read_aliases(Path(aliases) if aliases else None)
         self.re_measure = re_measure
         self.working_size = working_size
-        self.n_workers = n_workers or os.cpu_count() or 1
+        self.n_workers = worker_count(n_workers)
         self.timeout_s = timeout_s
         self.progress = progress
 
