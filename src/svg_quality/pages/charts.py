@@ -28,7 +28,7 @@ class Axis:
 class Mark:
     """SVG path data and the style class it is drawn with."""
 
-    style: str  # "dots" or "bars", then "everyday" or "rest"
+    style: str  # "dots", "bars" or "curve", then "everyday", "rest" or "series0" to "series5"
     path: str
 
 
@@ -42,6 +42,7 @@ class Chart:
     y: Axis
     guide: str  # path of a line to compare with; empty where there is none
     marks: tuple[Mark, ...]
+    legend: tuple[tuple[str, str], ...] = ()  # style class and text of each series
 
 
 @dataclass(frozen=True, slots=True)
