@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export RUST_BACKTRACE := 0
 
-.PHONY: help install run test check ui bench clean
+.PHONY: help install run test check ui dashboard bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -32,6 +32,10 @@ check: .venv/.installed  ## ruff, mypy strict, import-linter
 
 ui: .venv/.installed  ## the MLflow UI on http://127.0.0.1:5000, on the same store
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000
+
+STUDY ?= svg-quality
+dashboard: .venv/.installed  ## optuna-dashboard on http://127.0.0.1:8080, on the study of `search` (STUDY=name)
+	$(BIN)/optuna-dashboard sqlite:///data/optuna/$(STUDY).db --host 127.0.0.1 --port 8080
 
 bench: .venv/.installed  ## measure the figures of the README; results in experiments/benchmarks/*.json
 	for program in experiments/benchmarks/measure_*.py; do $(BIN)/python $$program || exit 1; done

@@ -13,10 +13,10 @@ from svg_quality.settings import (
     FROM_CONFIG,
     OVERRIDES,
     Settings,
-    is_positional,
     load_settings,
     section_of,
 )
+from svg_quality.settings.fields import is_positional
 
 ROOT = Path(__file__).parents[1]
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]

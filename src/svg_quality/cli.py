@@ -15,18 +15,21 @@ from svg_quality.settings import (
     FROM_CONFIG,
     NEWEST,
     OVERRIDES,
-    is_positional,
     section_of,
 )
+from svg_quality.settings.fields import is_plural, is_positional
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 STAGES: Final = (  # in the order a person meets them
     "collect", "convert", "inventory", "clean", "augment", "inspect", "dataset", "export", "qa",
-    "extract", "train", "evaluate", "promote", "verify", "backup", "restore", "verify-pipeline",
+    "extract", "analyse", "finetune", "train", "search", "cross-validate", "evaluate", "compare",
+    "validate", "export-model", "promote", "verify", "backup", "restore", "verify-pipeline",
 )  # fmt: skip
-WITHOUT_INPUT: Final = ("collect", "convert", "verify", "backup", "restore", "verify-pipeline")
+WITHOUT_INPUT: Final = (
+    "collect", "convert", "compare", "verify", "backup", "restore", "verify-pipeline",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +115,7 @@ def _add_overrides(command: argparse.ArgumentParser, name: str) -> None:
 
 def _add_setting(command: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
     if is_positional(field):
-        command.add_argument(name, help=field.description)
+        command.add_argument(name, help=field.description, nargs="+" if is_plural(field) else None)
         return
     option = name.replace("_", "-")
     about = f"{field.description} (default: as in --config)"

@@ -9,7 +9,13 @@ from sklearn import metrics as oracle
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import DatasetError
-from svg_quality.evaluation.metrics import cluster_bootstrap, coverage, regions, score
+from svg_quality.evaluation.metrics import (
+    cluster_bootstrap,
+    cluster_mean_interval,
+    coverage,
+    regions,
+    score,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -78,10 +84,18 @@ def test_coverage_by_hand() -> None:
 
 
 def test_regions_follow_the_parameters() -> None:
-    sets = [Parameters(), Parameters(color_precision=2), Parameters(mode="none")]
+    sets = [Parameters(), Parameters(color_precision=2), Parameters(mode="none"),
+            Parameters(colormode="binary")]  # fmt: skip
     split = regions(sets)
-    assert split["full"].tolist() == [True, True, True]
-    assert split["everyday"].tolist() == [True, False, False]
+    assert split["full"].tolist() == [True, True, True, True]
+    assert split["everyday"].tolist() == [True, False, False, True]
+    assert split["everyday_colour"].tolist() == [True, False, False, False]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_error() -> None:
+    y, p, groups = rows(4)
+    assert cluster_mean_interval(np.abs(y - p), groups) == cluster_bootstrap(y, p, groups)["mae"]
+    assert cluster_mean_interval([], []) is None
 
 
 def test_refuses() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svg_quality.evaluation import breakdown
@@ -27,18 +27,25 @@ def table(seed: int) -> pd.DataFrame:
             "svg_bytes": rng.integers(100, 9000, n),
             "predicted_svg_bytes": rng.uniform(100, 9000, n),
             "everyday": rng.random(n) < 0.7,
+            "everyday_colour": rng.random(n) < 0.5,
             "kind": rng.choice(np.array(["x", "y", None], object), n),
         }
     )
 
 
+@settings(max_examples=20, deadline=None)
 @given(seeds)
 def test_bands_and_groups_add_up(seed: int) -> None:
     rows = table(seed)
     error = rows.predicted_ssim - rows.ssim
-    for groups in (breakdown.quality_bands(rows), breakdown.by_column(rows, "kind")):
+    for groups in (
+        breakdown.quality_bands(rows),
+        breakdown.broad_bands(rows),
+        breakdown.by_column(rows, "kind"),
+    ):
         assert sum(group.full.n for group in groups) == len(rows)
         assert sum(group.everyday.n for group in groups) == rows.everyday.sum()
+        assert sum(group.everyday_colour.n for group in groups) == rows.everyday_colour.sum()
         total = sum(group.full.n * (group.full.mae or 0) for group in groups)
         assert total == pytest.approx(error.abs().sum())
         bias = sum(group.full.n * (group.full.bias or 0) for group in groups)
@@ -53,6 +60,7 @@ def test_bands_by_hand() -> None:
             "ssim_low": [0.6, 0.4, 0.9, 0.8, 0.9],
             "ssim_high": [0.8, 0.6, 1.0, 0.9, 1.0],
             "everyday": [False, True, True, True, False],
+            "everyday_colour": [False, True, False, False, False],
         }
     )
     low, second, third, fourth, top = breakdown.quality_bands(rows)
@@ -63,6 +71,8 @@ def test_bands_by_hand() -> None:
     assert top.full.mae == pytest.approx((0.1 + 0.03) / 2)
     assert top.full.coverage == 0.5
     assert (top.everyday.n, top.everyday.coverage) == (1, 0.0)
+    assert (second.everyday_colour.n, top.everyday_colour.n) == (1, 0)
+    assert [band.full.n for band in breakdown.broad_bands(rows)] == [1, 1, 3]
 
 
 def test_headline_by_hand() -> None:
@@ -94,6 +104,7 @@ def test_a_region_without_rows_has_no_headline() -> None:
     assert breakdown.headline(table(0).head(0)) is None
 
 
+@settings(max_examples=20, deadline=None)
 @given(seeds)
 def test_a_size_factor_does_not_care_which_side_it_is_wrong_on(seed: int) -> None:
     rows = table(seed)

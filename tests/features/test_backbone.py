@@ -17,10 +17,11 @@ from svg_quality.features.backbone import (
     build_backbone,
     export_backbone,
     fingerprint,
+    save_weights,
 )
 from svg_quality.features.extraction import extract_features
 from svg_quality.features.inference import OnnxGraph
-from svg_quality.features.preprocessing import MEAN, STD, preprocess
+from svg_quality.features.preprocessing import FITS, preprocess
 from svg_quality.features.quantization import quantize_backbone
 from svg_quality.features.store import FeatureStore
 
@@ -45,6 +46,46 @@ def test_the_network_is_resnet_50() -> None:
     assert n_parameters == 25_557_032 - (2048 * 1000 + 1000)
 
 
+STAGE_PARAMETERS = [  # of torchvision's resnet50: 9,408 + 128 of the stem, then layer1 to layer4
+    9_536, 215_808, 1_219_584, 7_098_368, 14_964_736,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("n_frozen", range(6))
+def test_the_first_stages_are_frozen_and_no_others(n_frozen: int) -> None:
+    extractor = ResNetFeatureExtractor().freeze(5).freeze(n_frozen)
+    frozen = sum(STAGE_PARAMETERS[:n_frozen])
+    assert extractor.n_frozen == n_frozen
+    assert extractor.n_frozen_parameters == frozen
+    assert extractor.n_trainable_parameters == sum(STAGE_PARAMETERS) - frozen
+    assert ResNetFeatureExtractor(n_frozen).n_frozen_parameters == frozen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_frozen", [0, 2, 5])
+def test_training_leaves_a_frozen_stage_as_it_is(n_frozen: int) -> None:
+    """Weights and the statistics of batch norm, through a real step in training mode."""
+    torch.manual_seed(0)
+    extractor = ResNetFeatureExtractor(n_frozen).train()
+    head = torch.nn.Linear(N_FEATURES, 1)
+    before = {name: value.clone() for name, value in extractor.state_dict().items()}
+    optimizer = torch.optim.SGD([*extractor.parameters(), *head.parameters()], lr=0.1)
+    head(extractor(torch.randn(4, 3, 64, 64))).square().mean().backward()
+    optimizer.step()
+    stages = ("resnet.conv1", "resnet.bn1", "resnet.layer1", "resnet.layer2", "resnet.layer3",
+              "resnet.layer4")  # fmt: skip
+    kept = stages[: n_frozen + 1] if n_frozen else ()
+    for name, value in extractor.state_dict().items():
+        same = torch.equal(value, before[name])
+        assert same is name.startswith(kept) if kept else not same, name
+    assert all(p.grad is None for p in extractor.parameters() if not p.requires_grad)
+
+
+def test_refuses_more_stages_than_there_are() -> None:
+    with pytest.raises(ModelError, match=r"n_stages must be in \[0, 5\], got 6"):
+        ResNetFeatureExtractor(6)
+
+
 @pytest.mark.slow
 def test_random_weights_are_seeded_and_calibrated(random_backbone: door.Backbone) -> None:
     again = build_backbone("random", IMAGES, seed=1)
@@ -67,6 +108,23 @@ def test_a_file_of_weights_is_loaded_and_named(tmp_path: Path) -> None:
     loaded = build_backbone(str(tmp_path / "weights.pth"), IMAGES, seed=0)
     assert loaded.weights == str(tmp_path / "weights.pth")
     assert fingerprint(loaded.extractor) == fingerprint(source)
+
+
+@pytest.mark.slow
+def test_weights_that_were_saved_are_read_again(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    source = ResNetFeatureExtractor()
+    save_weights(source, tmp_path / "tuned" / "weights.safetensors")
+    torch.save(source.state_dict(), tmp_path / "extractor.pth")  # names of ours, not torchvision's
+    for path in (tmp_path / "tuned" / "weights.safetensors", tmp_path / "extractor.pth"):
+        assert fingerprint(build_backbone(str(path), IMAGES, 0).extractor) == fingerprint(source)
+    assert [path.name for path in (tmp_path / "tuned").iterdir()] == ["weights.safetensors"]
+
+
+def test_the_fit_is_part_of_the_fingerprint() -> None:
+    extractor = ResNetFeatureExtractor()
+    assert len({fingerprint(extractor, fit) for fit in FITS}) == 3
+    assert fingerprint(extractor) == fingerprint(extractor, "pad")
 
 
 def no_network(*arguments: object, **options: object) -> None:
@@ -98,9 +156,13 @@ def test_auto_takes_imagenet_where_it_can_be_had(monkeypatch: pytest.MonkeyPatch
 def test_refuses_files_that_are_no_weights(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="readable state dict"):
         build_backbone(str(tmp_path / "missing.pth"), IMAGES, seed=0)
-    (tmp_path / "text.pth").write_text("not weights")
-    with pytest.raises(ModelError, match="readable state dict"):
-        build_backbone(str(tmp_path / "text.pth"), IMAGES, seed=0)
+    for name in ("text.pth", "text.safetensors"):
+        (tmp_path / name).write_text("not weights")
+        with pytest.raises(ModelError, match="readable state dict"):
+            build_backbone(str(tmp_path / name), IMAGES, seed=0)
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(ModelError, match=r"must be a state dict, .* holds a list"):
+        build_backbone(str(tmp_path / "list.pth"), IMAGES, seed=0)
     buffer = io.BytesIO()
     torch.save({"conv1.weight": torch.zeros(1)}, buffer)
     (tmp_path / "other.pth").write_bytes(buffer.getvalue())
@@ -158,20 +220,9 @@ def test_extraction_computes_each_picture_once_and_survives_a_broken_one(
     assert (first.n_computed, first.n_reused, list(first.failed)) == (4, 0, [broken])
     assert first.reached_share == 0.8
     assert sum(seen) == 5
-    assert "is none" in first.failed[broken]
+    assert "is none" in first.failed[broken].reason
     again = extract_features(paths, graph, "b", store, working_size=512, batch_size=2)
     assert (again.n_computed, again.n_reused) == (0, 4)
     alone = graph(images=preprocess(cv2.imread(str(paths[f"{2:064x}"]))[..., ::-1])[None])
     stored = store.read("b", [f"{2:064x}"])
     assert np.abs(stored - alone["features"]).max() < 1e-3
-
-
-def test_preprocessing_pads_with_white_and_normalises() -> None:
-    black = np.zeros((50, 100, 3), np.uint8)
-    made = preprocess(black)
-    assert made.shape == (3, 224, 224)
-    assert made.dtype == np.float32
-    for channel in range(3):
-        assert made[channel, 112, 112] == pytest.approx(-MEAN[channel] / STD[channel])
-        assert made[channel, 0, 0] == pytest.approx((1 - MEAN[channel]) / STD[channel])
-    assert (made[0] < 0).sum() == 112 * 224  # the picture fills half of the square

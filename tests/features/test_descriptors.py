@@ -15,6 +15,7 @@ from svg_quality.features.descriptors import (
     describe,
     estimate_logo_type,
 )
+from svg_quality.features.probes import PROBE_NAMES, probe
 
 
 def named(picture: np.ndarray) -> dict[str, float]:
@@ -74,6 +75,10 @@ def test_any_picture_has_finite_descriptors_and_the_same_ones_twice(
     assert np.isfinite(once).all()
     assert np.array_equal(once, describe(picture.copy(), 0.5))
     assert 0 <= complexity(once) <= 1
+
+
+def test_the_probes_come_last() -> None:
+    assert describe(squares(), 0.0)[-len(PROBE_NAMES) :] == pytest.approx(probe(squares()))
 
 
 def test_larger_pictures_are_described_at_the_working_side() -> None:

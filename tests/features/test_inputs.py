@@ -9,6 +9,7 @@ from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import FeatureError
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES, SIMPLE_NAMES
 from svg_quality.features.inputs import BLOCKS, TABULAR_NAMES, tabular_inputs, tabular_rows
+from svg_quality.features.probes import PROBE_NAMES
 
 N = len(DESCRIPTOR_NAMES)
 
@@ -73,6 +74,14 @@ def test_rows_of_many_images_are_those_of_each_image() -> None:
     assert np.array_equal(together[[1]], tabular_inputs(images[0], [sets[1]]))
     assert together.shape == (3, len(TABULAR_NAMES))
     assert np.array_equal(together[0, BLOCKS["simple"]], images[1, : len(SIMPLE_NAMES)])
+    assert np.array_equal(together[0, BLOCKS["probes"]], images[1, -len(PROBE_NAMES) :])
+
+
+def test_blocks_lie_side_by_side_and_fill_the_inputs() -> None:
+    named = [name for block in BLOCKS.values() for name in TABULAR_NAMES[block]]
+    assert tuple(named) == TABULAR_NAMES
+    assert TABULAR_NAMES[BLOCKS["probes"]] == PROBE_NAMES
+    assert len(set(TABULAR_NAMES)) == len(TABULAR_NAMES)
 
 
 def test_parameters_are_encoded() -> None:

@@ -67,3 +67,15 @@ def test_damage_is_refused(
 def test_nothing_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="must be readable"):
         load_checkpoint(tmp_path / "none")
+
+
+def test_weights_of_another_writing_are_refused(saved: tuple[QualityHead, Path]) -> None:
+    """What a process leaves that is killed between the two files."""
+    before = (saved[1] / SETTINGS).read_bytes()
+    with torch.no_grad():
+        saved[0].bottleneck.bias.add_(1.0)
+    save_checkpoint(saved[0], saved[1])
+    load_checkpoint(saved[1])
+    (saved[1] / SETTINGS).write_bytes(before)
+    with pytest.raises(ModelError, match=r"weights\.safetensors must be what head\.json was"):
+        load_checkpoint(saved[1])

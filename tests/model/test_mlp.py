@@ -1,12 +1,15 @@
 """The networks: shapes, ranges, one image for many sets, and what a single member reduces to."""
 
+import dataclasses
+import json
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svg_quality.errors import ModelError
-from svg_quality.model.mlp import HeadConfig, QualityHead, SSIMPredictor
+from svg_quality.model.mlp import HeadConfig, PredictorConfig, QualityHead, SSIMPredictor
 
 SMALL = HeadConfig(
     d_tabular=3, d_pieces=4, d_features=8, d_bottleneck=2, hidden_dims=(16, 8), n_members=3
@@ -72,8 +75,51 @@ def test_the_plain_predictor_is_the_earlier_systems() -> None:
     assert not any(isinstance(layer, torch.nn.BatchNorm1d) for layer in plain.modules())
 
 
+def test_weights_of_the_predictor_start_as_kaiming_says() -> None:
+    """Variance 2 / fan-in before a ReLU (He et al. 2015, eq. 10), 1 / fan-in at the end."""
+    torch.manual_seed(0)
+    *hidden, last = [x for x in SSIMPredictor(2064).layers if isinstance(x, torch.nn.Linear)]
+    for layer in hidden:
+        assert layer.weight.var().item() * layer.in_features == pytest.approx(2, rel=0.05)
+    assert last.weight.var().item() * last.in_features == pytest.approx(1, rel=0.5)
+    assert not any(layer.bias.any() for layer in (*hidden, last))
+
+
+def test_a_signal_keeps_its_size_through_the_layers() -> None:
+    torch.manual_seed(0)
+    model = SSIMPredictor(500, hidden_dims=[500] * 6, use_batch_norm=False).eval()
+    x = torch.randn(200, 500)
+    before = x.square().mean()
+    for layer in model.layers[:-1]:
+        x = layer(x)
+    assert 0.5 < x.square().mean() / before < 2
+
+
+def test_scaled_tanh_is_another_way_into_the_same_range() -> None:
+    torch.manual_seed(0)
+    model = SSIMPredictor(6, hidden_dims=[4], output="tanh").eval()
+    x = 100 * torch.randn(50, 6)
+    said, raw = model(x), model.layers(x)
+    assert ((said >= 0) & (said <= 1)).all()
+    assert torch.allclose(said, (raw.exp() / (raw.exp() + (-raw).exp())), atol=1e-6)
+    with pytest.raises(ModelError, match="output must be one of sigmoid, tanh, got 'relu'"):
+        SSIMPredictor(6, output="relu")
+
+
 def test_settings_survive_json() -> None:
     assert HeadConfig.from_json(SMALL.to_json()) == SMALL
+    config = PredictorConfig(12, (8, 4), 0.1, False, "tanh")
+    assert PredictorConfig.from_json(config.to_json()) == config
+    made = SSIMPredictor(**dataclasses.asdict(config))
+    assert made.config == config
+    assert made.layers[0].weight.shape == (8, 12)
+
+
+def test_settings_that_lack_one_are_refused_by_its_name() -> None:
+    values = json.loads(SMALL.to_json())
+    del values["clip"]
+    with pytest.raises(ModelError, match=r"missing=\['clip'\], unknown=\[\]"):
+        HeadConfig.from_json(json.dumps(values))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"hidden_dims": [3], "width": 4}'])

@@ -14,7 +14,7 @@ from svg_quality.errors import ModelError
 from svg_quality.features.backbone import export_backbone
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES
 from svg_quality.features.inputs import TABULAR_NAMES
-from svg_quality.model.export import export_head
+from svg_quality.model.exporting.export import export_head
 from svg_quality.model.mlp import HeadConfig, QualityHead
 from svg_quality.model.uncertainty import Conformal
 from svg_quality.prediction.bundle import Bundle, write_bundle
@@ -47,8 +47,14 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "bundle",
         backbone=folder / "backbone.onnx",
         head=folder / "head.onnx",
-        intervals={"ssim": Conformal(level=0.9, quantile=1.5, floor=0.01)},
-        facts={"backbone": {"fingerprint": "f", "weights": "test"}, "working_size": 512},
+        intervals={
+            "ssim": Conformal(level=0.9, quantile=1.5, floor=0.01),
+            "log_bytes": Conformal(0.9, 1.5, 0.05, low=-np.inf, high=np.inf),
+        },
+        facts={
+            "backbone": {"fingerprint": "f", "weights": "test", "fit": "pad"},
+            "working_size": 512,
+        },
     )
     return folder / "bundle"
 
@@ -74,6 +80,8 @@ def test_scores_do_not_depend_on_what_else_is_asked(bundle_folder: Path) -> None
     assert (together.ssim_low <= together.ssim).all()
     assert (together.ssim <= together.ssim_high).all()
     assert (np.abs([together.ssim_low, together.ssim_high]) <= 1).all()
+    assert (together.bytes_low < together.svg_bytes).all()
+    assert (together.svg_bytes < together.bytes_high).all()
 
 
 def test_a_bundle_on_disk_is_a_model_too(bundle_folder: Path) -> None:
@@ -103,7 +111,7 @@ def test_refuses_a_changed_or_missing_file(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 99}, "must be of schema 1, .* is of 99"),
+        ({"schema_version": 99}, "must be of schema 2, .* is of 99"),
         ({"tabular_names": ["a"]}, "takes others: train again"),
         ({"probe": [0.0] * len(DESCRIPTOR_NAMES)}, "trained on others: train again"),
     ],

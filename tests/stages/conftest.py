@@ -68,3 +68,46 @@ def convert_small() -> list[str]:
         "convert", "--logos", "logos", "--excluded", "", "--max-logos", "0", "--jpeg-share", "0",
         "--sets-per-image", "4", "--n-workers", "1",
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def new_extracted(
+    new_project: Callable[[], Path],
+    enter: Enter,
+    draw_logos: Callable[[Path, int], None],
+    convert_small: list[str],
+) -> Callable[[], Path]:
+    """Makes a project whose `extract` is done, with numbers drawn in place of real features."""
+    from svg_quality.cli import main
+    from svg_quality.dataset.releases.release import read_release
+    from svg_quality.features.descriptors import DESCRIPTOR_NAMES
+    from svg_quality.features.store import FeatureStore
+    from svg_quality.stages.extract import SUMMARY
+    from svg_quality.tracking.identity import Work
+    from svg_quality.tracking.lookup import newest_finished
+    from svg_quality.tracking.runs import stage_run
+
+    def make() -> Path:
+        folder = new_project()
+        draw_logos(folder, 120)
+        with pytest.MonkeyPatch.context() as patch:
+            enter(folder, patch)
+            assert main(convert_small) == 0
+            assert main(["dataset"]) == 0
+            leave_features(folder)
+        return folder
+
+    def leave_features(folder: Path) -> None:
+        release = read_release(newest_finished("dataset").output_path)
+        ids, rng = list(release.images.index), np.random.default_rng(0)
+        store = FeatureStore(folder / "data" / "features")
+        for kind, width in (("drawn", 16), ("described", len(DESCRIPTOR_NAMES))):
+            store.add(kind, ids, rng.normal(size=(len(ids), width)).astype(np.float32))
+        said = {"release": str(release.path.relative_to(folder)), "weights": "random",
+                "fingerprint": "drawn", "descriptors": "described", "fit": "pad",
+                "precision": "fp32", "backbone": "none", "int8": None}  # fmt: skip
+        with stage_run(Work("extract", {}, {}, {}, "0")) as run:
+            run.log_json(said, SUMMARY)
+            run.set_output("1" * 64, store.root)
+
+    return make

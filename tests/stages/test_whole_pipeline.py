@@ -129,7 +129,9 @@ def test_every_run_is_recorded_with_its_input(finished: str) -> None:
     run = store.client.get_run(train.run_id)
     assert run.inputs.dataset_inputs[0].dataset.name == "demo"
     names = {item.path for item in store.client.list_artifacts(train.run_id, "evaluation")}
-    assert names == {"evaluation/evaluation.html", "evaluation/metrics.json"}
+    assert names == {
+        "evaluation/evaluation.html", "evaluation/metrics.json", "evaluation/predictions.parquet",
+    }  # fmt: skip
 
 
 def test_predictions_for_many_sets_as_json(
@@ -143,7 +145,8 @@ def test_predictions_for_many_sets_as_json(
     assert [Parameters(**row["parameters"]) for row in rows] == sets
     for row in rows:
         assert list(row) == ["image", "parameters", "ssim", "ssim_low", "ssim_high", "interval",
-                             "svg_bytes", "model_name", "model_version"]  # fmt: skip
+                             "svg_bytes", "bytes_low", "bytes_high", "model_name",
+                             "model_version"]  # fmt: skip
         assert -1 <= row["ssim_low"] <= row["ssim"] <= row["ssim_high"] <= 1
         assert row["svg_bytes"] > 0
         assert row["model_name"] == "svg-quality"
@@ -213,7 +216,7 @@ def test_evaluate_and_promote_by_number(
     finished: str, capsys: pytest.CaptureFixture[str], project: Path
 ) -> None:
     assert main(["evaluate", "--version", "1", "--split", "validation"]) == 0
-    page = Path(capsys.readouterr().out.split(": ")[1].strip())
+    page = Path(capsys.readouterr().out.splitlines()[0].split(": ")[1])
     assert "validation split" in page.read_text()
     assert main(["promote", "--version", "1"]) == 0
     assert QualityPredictor().model_version == "1"

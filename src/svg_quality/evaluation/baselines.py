@@ -2,7 +2,10 @@
 
 * ``mean``: the mean of the training rows;
 * ``parameters_only``: gradient boosting on the encoded parameters;
-* ``image_only``: gradient boosting on the descriptors and the 16 main components of the features;
+* ``image_only``: gradient boosting on the statistics, the probes and the 16 main components of the
+  features;
+* ``gradient_boosting_simple``: gradient boosting on the parameters and plain statistics of the
+  picture, what one would pick without knowing the converter;
 * ``gradient_boosting``: gradient boosting on the very tabular inputs the model gets.
 """
 
@@ -16,7 +19,11 @@ import numpy as np
 from svg_quality.features.inputs import BLOCKS
 from svg_quality.training.data import Rows
 
-NAMES: Final = ("mean", "parameters_only", "image_only", "gradient_boosting")
+NAMES: Final = (
+    "mean", "parameters_only", "image_only", "gradient_boosting_simple", "gradient_boosting",
+)  # fmt: skip
+_OF_IMAGE: Final = np.r_[BLOCKS["simple"], BLOCKS["probes"]]  # columns
+_SIMPLE: Final = np.r_[BLOCKS["parameters"], BLOCKS["simple"]]
 _N_COMPONENTS: Final = 16
 _N_ROUNDS: Final = 300
 
@@ -50,6 +57,8 @@ def _predict(name: str, train: Rows, asked: Rows, target: np.ndarray, seed: int)
         return _boost(train.tabular[:, block], target, asked.tabular[:, block], seed)
     if name == "image_only":
         return _image_only(train, asked, target, seed)
+    if name == "gradient_boosting_simple":
+        return _boost(train.tabular[:, _SIMPLE], target, asked.tabular[:, _SIMPLE], seed)
     return _boost(train.tabular, target, asked.tabular, seed)
 
 
@@ -63,7 +72,7 @@ def _image_only(train: Rows, asked: Rows, target: np.ndarray, seed: int) -> np.n
 
     def inputs(rows: Rows, which: np.ndarray) -> np.ndarray:
         reduced = (rows.features[rows.image_index[which]] - centre) / scale @ axes.T
-        return np.concatenate([rows.tabular[which, BLOCKS["simple"]], reduced], 1)
+        return np.concatenate([rows.tabular[which][:, _OF_IMAGE], reduced], 1)
 
     first_asked, of_asked = np.unique(asked.image_index, return_index=True, return_inverse=True)[1:]
     return _boost(inputs(train, first), mean, inputs(asked, first_asked), seed)[of_asked]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from svg_quality.dataset.splits import split
+from svg_quality.evaluation.residuals import quality_band_masks
 
 BAND_NAMES: Final = ("below 0.6", "0.6 to 0.8", "0.8 to 0.9", "0.9 to 0.95", "0.95 and above")
 CLEAR_DIFFERENCE: Final = 0.01  # of SSIM; two tracings nearer than that are no choice
@@ -30,11 +31,12 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One line of a breakdown: the same group in both regions."""
+    """One line of a breakdown: the same group in each region."""
 
     name: str
     full: Errors
     everyday: Errors
+    everyday_colour: Errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,17 @@ def quality_bands(rows: pd.DataFrame) -> list[Group]:
     """Errors by band of the measured SSIM, lowest first, empty bands included.
 
     Args:
-        rows: with ``ssim``, ``predicted_ssim``, ``ssim_low``, ``ssim_high`` and ``everyday``.
+        rows: with ``ssim``, ``predicted_ssim``, ``ssim_low``, ``ssim_high``, ``everyday`` and
+            ``everyday_colour``.
     """
     band = split.quality_bands(rows["ssim"]).to_numpy()
     return [_group(name, rows[band == k]) for k, name in enumerate(BAND_NAMES)]
+
+
+def broad_bands(rows: pd.DataFrame) -> list[Group]:
+    """The same in three bands: below 0.6, 0.6 to 0.8, 0.8 and above."""
+    masks = quality_band_masks(rows["ssim"].to_numpy(float))
+    return [_group(name, rows[mask]) for name, mask in masks.items()]
 
 
 def by_column(rows: pd.DataFrame, column: str) -> list[Group]:
@@ -110,7 +119,8 @@ def better_named(rows: pd.DataFrame) -> float | None:
 
 
 def _group(name: str, rows: pd.DataFrame) -> Group:
-    return Group(name, full=_errors(rows), everyday=_errors(rows[rows["everyday"].astype(bool)]))
+    within = {region: rows[rows[region].astype(bool)] for region in ("everyday", "everyday_colour")}
+    return Group(name, full=_errors(rows), **{key: _errors(part) for key, part in within.items()})
 
 
 def _errors(rows: pd.DataFrame) -> Errors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,49 +23,111 @@ from svg_quality.pages.charts import (
     stacked_histogram,
 )
 
-MAX_DOTS: Final = 6000  # of one region; more would only be a darker blot and a heavier page
+STYLES: Final = {  # style class: what it stands for, drawn in this order
+    "rest": "the rest of the full region",
+    "mono": "everyday, black and white",
+    "everyday": "everyday, in colour",
+}
+MAX_DOTS: Final = 6000  # of one style; more would only be a darker blot and a heavier page
 _LAYERS: Final = 6  # one path has one opacity, so dots of several paths show where they crowd
 _N_BINS: Final = 41  # odd, so that the middle bin has zero in its centre
 
 
-def ssim_scatter(rows: pd.DataFrame) -> Chart:
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart whose dots tell their row when pointed at: where each lies, for the script."""
+
+    chart: Chart
+    x: str  # of ``ssim``, ``predicted``, ``error``, ``bytes``, ``predicted_bytes``
+    y: str
+    x_limits: tuple[float, float]  # at ``LEFT`` and ``RIGHT``; of powers of ten for bytes
+    y_limits: tuple[float, float]  # at ``BOTTOM`` and ``TOP``
+
+
+def style_classes(rows: pd.DataFrame) -> pd.Series[str]:
+    """Which of ``STYLES`` each row is drawn in, from ``everyday`` and ``everyday_colour``."""
+    colour, everyday = rows["everyday_colour"].astype(bool), rows["everyday"].astype(bool)
+    named = np.where(colour, "everyday", np.where(everyday, "mono", "rest"))
+    return pd.Series(named, index=rows.index, dtype="str")
+
+
+def thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are drawn: of each style at most ``MAX_DOTS``, evenly taken.
+
+    Args:
+        rows: with ``region``, their style.
+    """
+    kept = [
+        part.iloc[:: math.ceil(len(part) / MAX_DOTS) or 1]
+        for style in STYLES
+        for part in [rows[rows["region"] == style]]
+    ]
+    return pd.concat(kept)
+
+
+def ssim_scatter(rows: pd.DataFrame) -> Plot:
     """Predicted against measured SSIM.
 
     Args:
-        rows: with ``ssim``, ``predicted_ssim`` and ``everyday``.
+        rows: with ``ssim``, ``predicted_ssim`` and ``region``, the style of each.
     """
     values = rows[["ssim", "predicted_ssim"]].to_numpy(float)
     low = min(math.floor(values.min() * 10) / 10, 0.9)
-    ticks = round_ticks(low, 1.0)
-    return _scatter(
+    limits = low, max(1.0, float(values.max()))
+    axis = _decimals(limits)
+    chart = _scatter(
         "SSIM: predicted against measured",
-        ("measured SSIM", "predicted SSIM"),
-        values,
-        rows["everyday"].to_numpy(bool),
-        (low, max(1.0, values.max())),
-        (ticks, [f"{tick:.2g}" for tick in ticks]),
+        "on the diagonal both are equal",
+        _Side("measured SSIM", values[:, 0], limits, *axis),
+        _Side("predicted SSIM", values[:, 1], limits, *axis),
+        rows["region"].to_numpy(str),
+        f"M{LEFT} {BOTTOM}L{RIGHT} {TOP}",
     )
+    return Plot(chart, "ssim", "predicted", limits, limits)
 
 
-def bytes_scatter(rows: pd.DataFrame) -> Chart:
+def error_scatter(rows: pd.DataFrame) -> Plot:
+    """Error against predicted SSIM, which shows where it errs. Takes what `ssim_scatter` does."""
+    predicted = rows["predicted_ssim"].to_numpy(float)
+    error = predicted - rows["ssim"].to_numpy(float)
+    low = min(math.floor(predicted.min() * 10) / 10, 0.9)
+    across = low, max(1.0, float(predicted.max()))
+    reach = max(float(np.abs(error).max()) * 1.04, 0.05)
+    up = -reach, reach
+    zero = float(Scale(*up, BOTTOM, TOP)(np.array(0.0)))
+    chart = _scatter(
+        "Error against predicted SSIM",
+        "on the line the prediction was right, above it too hopeful",
+        _Side("predicted SSIM", predicted, across, *_decimals(across)),
+        _Side("predicted minus measured SSIM", error, up, *_decimals(up)),
+        rows["region"].to_numpy(str),
+        f"M{LEFT} {zero:.1f}H{RIGHT}",
+    )
+    return Plot(chart, "predicted", "error", across, up)
+
+
+def bytes_scatter(rows: pd.DataFrame) -> Plot:
     """Predicted against measured size of the SVG, both axes logarithmic.
 
     Args:
-        rows: with ``svg_bytes``, ``predicted_svg_bytes`` (both above 0) and ``everyday``.
+        rows: with ``svg_bytes``, ``predicted_svg_bytes`` (both above 0) and ``region``.
     """
     values = np.log10(rows[["svg_bytes", "predicted_svg_bytes"]].to_numpy(float))
     low, high = values.min() - 0.05, values.max() + 0.05
     if math.ceil(low) >= math.floor(high):  # fewer than two powers of ten between them
         low, high = math.floor(low), math.ceil(high)
     ticks = [float(power) for power in range(math.ceil(low), math.floor(high) + 1)]
-    return _scatter(
+    texts = [size_text(power) for power in ticks]
+    limits = float(low), float(high)
+    chart = _scatter(
         "SVG size: predicted against measured",
-        ("measured size (log scale)", "predicted size (log scale)"),
-        values,
-        rows["everyday"].to_numpy(bool),
-        (low, high),
-        (ticks, [size_text(power) for power in ticks]),
+        "on the diagonal both are equal",
+        _Side("measured size (log scale)", values[:, 0], limits, ticks, texts),
+        _Side("predicted size (log scale)", values[:, 1], limits, ticks, texts),
+        rows["region"].to_numpy(str),
+        f"M{LEFT} {BOTTOM}L{RIGHT} {TOP}",
     )
+    return Plot(chart, "bytes", "predicted_bytes", limits, limits)
 
 
 def ssim_error_histogram(rows: pd.DataFrame) -> Chart:
@@ -77,7 +140,7 @@ def ssim_error_histogram(rows: pd.DataFrame) -> Chart:
         "Error of the predicted SSIM",
         "predicted minus measured SSIM",
         errors,
-        rows["everyday"].to_numpy(bool),
+        rows["region"].to_numpy(str),
         reach,
         (ticks, texts),
     )
@@ -91,41 +154,51 @@ def bytes_error_histogram(rows: pd.DataFrame) -> Chart:
         "Error of the predicted size",
         "predicted over measured size",
         errors,
-        rows["everyday"].to_numpy(bool),
+        rows["region"].to_numpy(str),
         2.0,
         (ticks, ["1/4", "1/2", "1", "2", "4"]),
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """One axis of a scatter, with the values along it, float64 ``(n,)``."""
+
+    label: str
+    values: np.ndarray
+    limits: tuple[float, float]
+    ticks: Sequence[float]
+    texts: Sequence[str]
+
+
+def _decimals(limits: tuple[float, float]) -> tuple[list[float], list[str]]:
+    ticks = round_ticks(*limits)
+    return ticks, [f"{tick:.2g}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
+
+
 def _scatter(
-    title: str,
-    labels: tuple[str, str],
-    values: np.ndarray,
-    everyday: np.ndarray,
-    limits: tuple[float, float],
-    ticks: tuple[Sequence[float], Sequence[str]],
+    title: str, meaning: str, across: _Side, up: _Side, styles: np.ndarray, guide: str
 ) -> Chart:
-    """``values``: float64 ``(n, 2)``, measured and predicted; ``everyday``: bool ``(n,)``."""
-    x, y = Scale(*limits, LEFT, RIGHT), Scale(*limits, BOTTOM, TOP)
-    places = np.column_stack([x(values[:, 0]), y(values[:, 1])])
-    marks = [*_dots("rest", places[~everyday]), *_dots("everyday", places[everyday])]
+    """``styles``: str ``(n,)``."""
+    x, y = Scale(*across.limits, LEFT, RIGHT), Scale(*up.limits, BOTTOM, TOP)
+    places = np.column_stack([x(across.values), y(up.values)])
+    marks = [mark for style in STYLES for mark in _dots(style, places[styles == style])]
     return Chart(
         title=title,
-        description=f"{len(values)} conversions, {labels[0]} across, {labels[1]} upwards; "
-        "on the diagonal both are equal.",
-        x=x.axis(labels[0], *ticks),
-        y=y.axis(labels[1], *ticks),
-        guide=f"M{LEFT} {BOTTOM}L{RIGHT} {TOP}",
+        description=f"{len(places)} conversions, {across.label} across, {up.label} upwards; "
+        f"{meaning}.",
+        x=x.axis(across.label, across.ticks, across.texts),
+        y=y.axis(up.label, up.ticks, up.texts),
+        guide=guide,
         marks=tuple(marks),
     )
 
 
-def _dots(region: str, places: np.ndarray) -> list[Mark]:
-    """Zero-length lines, which round caps turn into dots: 13 bytes a dot."""
-    thinned = places[:: math.ceil(len(places) / MAX_DOTS) or 1]
-    layers = [thinned[first::_LAYERS] for first in range(_LAYERS)]
+def _dots(style: str, places: np.ndarray) -> list[Mark]:
+    """Zero-length lines, which round or square caps turn into dots: 13 bytes a dot."""
+    layers = [places[first::_LAYERS] for first in range(_LAYERS)]
     return [
-        Mark(f"dots {region}", "".join(f"M{x:.1f} {y:.1f}h0" for x, y in layer.tolist()))
+        Mark(f"dots {style}", "".join(f"M{x:.1f} {y:.1f}h0" for x, y in layer.tolist()))
         for layer in layers
         if len(layer)
     ]
@@ -135,7 +208,7 @@ def _histogram(
     title: str,
     label: str,
     errors: np.ndarray,
-    everyday: np.ndarray,
+    styles: np.ndarray,
     reach: float,
     ticks: tuple[Sequence[float], Sequence[str]],
 ) -> Chart:
@@ -147,10 +220,7 @@ def _histogram(
         f"Histogram of {len(errors)} conversions by {label}; the median is "
         f"{np.median(errors):.3f}{' in powers of two' if 'over' in label else ''}.",
         edges,
-        {
-            "everyday": np.histogram(clipped[everyday], edges)[0],
-            "rest": np.histogram(clipped[~everyday], edges)[0],
-        },
+        {style: np.histogram(clipped[styles == style], edges)[0] for style in reversed(STYLES)},
         (label, *ticks),
         guide_at=0.0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,11 @@ from numpy.typing import ArrayLike
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import DatasetError
 
+REGIONS: Final = {  # key: heading; each lies within the one before it
+    "full": "Full region",
+    "everyday": "Everyday region",
+    "everyday_colour": "Everyday colour",
+}
 Score = dict[str, float | int | None]
 
 
@@ -27,7 +33,7 @@ def score(measured: ArrayLike, predicted: ArrayLike) -> Score:
     Raises:
         DatasetError: the lengths differ or a number is not finite.
     """
-    y, p = _checked(measured, predicted)
+    y, p = checked_pair(measured, predicted)
     if not len(y):
         return {"n": 0, **dict.fromkeys(("mae", "rmse", "r2", "pearson", "spearman"))}
     residual = y - p
@@ -44,9 +50,18 @@ def score(measured: ArrayLike, predicted: ArrayLike) -> Score:
 
 
 def regions(parameters: Sequence[Parameters]) -> dict[str, np.ndarray]:
-    """Which rows lie in which region: bool ``(n,)`` for ``full`` (all) and ``everyday``."""
+    """Which rows lie in which region, bool ``(n,)`` each.
+
+    ``full`` has all, ``everyday`` what people use, ``everyday_colour`` the latter in colour: black
+    and white costs SSIM by itself, and so explains much of what varies in the everyday region.
+    """
     everyday = np.array([chosen.is_everyday for chosen in parameters], bool)
-    return {"full": np.ones(len(parameters), bool), "everyday": everyday}
+    colour = np.array([chosen.colormode == "color" for chosen in parameters], bool)
+    return {
+        "full": np.ones(len(parameters), bool),
+        "everyday": everyday,
+        "everyday_colour": everyday & colour,
+    }
 
 
 def cluster_bootstrap(
@@ -72,17 +87,12 @@ def cluster_bootstrap(
     Returns:
         ``(low, high)`` for each figure but ``n``; None where it is not defined.
     """
-    y, p = _checked(measured, predicted)
+    y, p = checked_pair(measured, predicted)
     names = ("mae", "rmse", "r2", "pearson", "spearman")
     if not len(y):
         return dict.fromkeys(names)
-    _, of_row = np.unique(np.asarray(groups), return_inverse=True)
-    n_groups = int(of_row.max()) + 1
-    weights = np.random.default_rng(seed).multinomial(
-        n_groups, np.full(n_groups, 1 / n_groups), n_draws
-    )
     residual = y - p
-    mean = _group_means(weights, of_row)
+    mean = draw_means(groups, n_draws, seed)
     square = mean(np.square(residual))
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = _variance(mean, y, y)
@@ -100,6 +110,22 @@ def cluster_bootstrap(
         ends = np.quantile(sound, tails) if len(sound) else None
         intervals[name] = None if ends is None else (float(ends[0]), float(ends[1]))
     return intervals
+
+
+def cluster_mean_interval(
+    values: ArrayLike,
+    groups: ArrayLike,
+    n_draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Percentile interval of a mean under resampling of whole logos; None without values."""
+    x = np.asarray(values, float)
+    if not len(x):
+        return None
+    drawn = draw_means(groups, n_draws, seed)(x)
+    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)
 
 
 def coverage(
@@ -125,7 +151,12 @@ def coverage(
     }
 
 
-def _checked(measured: ArrayLike, predicted: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def checked_pair(measured: ArrayLike, predicted: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 ``(n,)``.
+
+    Raises:
+        DatasetError: the lengths differ or a number is not finite.
+    """
     y, p = np.asarray(measured, float), np.asarray(predicted, float)
     if y.shape != p.shape or y.ndim != 1:
         raise DatasetError(f"scored arrays must be alike and flat, got {y.shape} and {p.shape}")
@@ -152,7 +183,18 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 _Mean = Callable[[np.ndarray], np.ndarray]  # rows (n,) to their mean in each draw (n_draws,)
 
 
-def _group_means(weights: np.ndarray, of_row: np.ndarray) -> _Mean:
+def draw_means(groups: ArrayLike, n_draws: int, seed: int) -> _Mean:
+    """Draw whole logos with replacement, as many as there are, ``n_draws`` times.
+
+    Returns:
+        A function from values of the rows, ``(n,)``, to their mean in each draw, ``(n_draws,)``.
+        Every call sees the same draws, so differences of its means are paired.
+    """
+    _, of_row = np.unique(np.asarray(groups), return_inverse=True)
+    n_groups = int(of_row.max()) + 1
+    weights = np.random.default_rng(seed).multinomial(
+        n_groups, np.full(n_groups, 1 / n_groups), n_draws
+    )
     sizes = weights @ np.bincount(of_row)
     return lambda values: (weights @ np.bincount(of_row, values)) / sizes
 

@@ -6,9 +6,6 @@ content security policy forbids anything else, so it also shows as an MLflow art
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,21 +17,55 @@ import pandas as pd
 from svg_quality.conversion.images import load_image
 from svg_quality.conversion.parameters import NAMES
 from svg_quality.errors import DatasetError
-from svg_quality.evaluation import breakdown, charts, gallery
+from svg_quality.evaluation import breakdown, charts, gallery, hover
+from svg_quality.evaluation.calibration import (
+    CurvePoint,
+    calibration_curve,
+    coverage_table,
+    ideal_worst_twentieth,
+    under_covered,
+)
+from svg_quality.evaluation.metrics import REGIONS, cluster_bootstrap
+from svg_quality.evaluation.predictions import Predictions, write_predictions
+from svg_quality.evaluation.regret import CHOOSERS, TOLERATED, choice_intervals
+from svg_quality.evaluation.residuals import OUTLIER_SCORE, correlation_p_values
+from svg_quality.evaluation.scoreboard import (
+    METRICS,
+    MODEL_NAME,
+    TARGETS,
+    beside_baselines,
+    score_table,
+)
+from svg_quality.evaluation.strict_json import embedded_json, strict_json
+from svg_quality.evaluation.verdicts import judge
+from svg_quality.model.uncertainty import LEVELS
+from svg_quality.pages.charts import Chart
 from svg_quality.pages.environment import environment
+from svg_quality.pages.lines import line_chart
 from svg_quality.pages.pictures import MAX_SVG_BYTES
 
 HTML_NAME: Final = "evaluation.html"
 JSON_NAME: Final = "metrics.json"
-MODEL_NAME: Final = "this model"
-REGIONS: Final = {"full": "Full region", "everyday": "Everyday region"}
-TARGETS: Final = {"ssim": "SSIM", "log_bytes": "Size (logarithm of the bytes)"}
-METRICS: Final = {  # name: heading, and whether more is better
-    "mae": ("MAE", False),
-    "rmse": ("RMSE", False),
-    "r2": ("R²", True),
-    "pearson": ("Pearson", True),
-    "spearman": ("Spearman", True),
+BREAKDOWNS: Final = {  # column: heading
+    "logo_type": "Logo type",
+    "format": "Format",
+    "mode": "Mode",
+    "colormode": "Colour mode",
+    "color_precision": "Colour bits",
+}
+MIN_LOGOS_GRADED: Final = 5  # of a quality band: the share of fewer says little of other logos
+MS_PER_10000: Final = "ms_per_10000_sets"
+FIGURE_LABELS: Final = {
+    "ms_per_set_alone": "one parameter set, ms",
+    MS_PER_10000: "10,000 parameter sets of one picture, ms",
+    "n": "images",
+    "d": "features of each",
+    "mean": "mean",
+    "deviation": "standard deviation",
+    "zeros": "share of zeros",
+    "constant": "features that never vary",
+    "effective_dimensions": "effective dimensions (participation ratio)",
+    "far_from_training": "share further than 5 deviations from training's mean",
 }
 _NUMBERS: Final = (
     "ssim", "svg_bytes", "predicted_ssim", "ssim_low", "ssim_high", "predicted_svg_bytes"
@@ -59,12 +90,17 @@ class EvaluationReport:
         title: of the page.
         context: what was evaluated on what: model version, run, dataset, commit, versions.
         rows: one per conversion of the split, with the columns ``REQUIRED``.
-        metrics: region -> target -> metric -> number, and region -> ``coverage`` -> numbers.
+        metrics: region -> target -> metric -> number, and region -> ``coverage`` and ``choice``
+            -> numbers.
         baselines: by name, each in the shape of ``metrics``.
         warnings: what a reader must know first, such as random backbone weights.
         interval: promised coverage of ``ssim_low``..``ssim_high``, in (0, 1).
         logo_column: the column that tells logos apart; copies of a logo share its value.
         load_rgb: the image at a recorded path, uint8 ``(H, W, 3)``, at the recorded working size.
+        timing: how long predictions took, ms; `MS_PER_10000` is graded.
+        features: of `feature_statistics`.
+        predictions: the table to keep beside the page, for `compare`.
+        levels: promised level -> lower and upper ends of every row, for the calibration curve.
     """
 
     title: str
@@ -76,40 +112,55 @@ class EvaluationReport:
     interval: float = 0.9
     logo_column: str = "image_id"
     load_rgb: gallery.LoadRgb = load_logo
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One cell of the table of metrics."""
-
-    value: float | None
-    best: bool  # of its column
+    timing: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float | int | None] = field(default_factory=dict)
+    predictions: Predictions | None = None
+    levels: Mapping[float, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 def write_report(report: EvaluationReport, output_dir: Path) -> dict[str, Path]:
     """Write ``evaluation.html`` and ``metrics.json``; the cases of the gallery are converted again.
 
     Returns:
-        The paths as ``html_report`` and ``metrics``.
+        The paths as ``html_report`` and ``metrics``, and ``predictions`` where the report has any.
 
     Raises:
         DatasetError: the rows are empty, lack a column, or hold a number that cannot be drawn.
     """
     _check(report)
-    rows = report.rows.assign(everyday=report.rows["everyday"].astype(bool))
+    rows = _prepared(report.rows)
     figures = _figures(report, rows)
-    page = environment("svg_quality.evaluation").get_template("report.html.j2").render(
+    page = _render(report, rows, figures)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
+    html_path.write_text(page, encoding="utf-8")
+    json_path.write_text(strict_json(_summary(report, figures)), encoding="utf-8")
+    written = {"html_report": html_path, "metrics": json_path}
+    if report.predictions is not None:
+        written["predictions"] = write_predictions(report.predictions, output_dir)
+    return written
+
+
+def _render(report: EvaluationReport, rows: pd.DataFrame, figures: Mapping[str, Any]) -> str:
+    drawn = charts.thinned(rows)
+    script, script_hash = hover.hover_script()
+    return environment("svg_quality.evaluation").get_template("report.html.j2").render(
         report=report,
         regions=REGIONS,
         metric_names=METRICS,
-        score_tables={heading: score_table(report, name) for name, heading in TARGETS.items()},
-        charts=[
-            charts.ssim_scatter(rows),
-            charts.bytes_scatter(rows),
-            charts.ssim_error_histogram(rows),
-            charts.bytes_error_histogram(rows),
-        ],
+        score_tables={
+            heading: score_table(report.metrics, report.baselines, name)
+            for name, heading in TARGETS.items()
+        },
+        target_of={heading: name for name, heading in TARGETS.items()},
+        plots=[charts.ssim_scatter(drawn), charts.error_scatter(drawn),
+               charts.bytes_scatter(drawn)],
+        histograms=[charts.ssim_error_histogram(rows), charts.bytes_error_histogram(rows)],
+        styles=charts.STYLES,
         max_dots=charts.MAX_DOTS,
+        hover_data=embedded_json(hover.hover_data(drawn, report.load_rgb)),
+        script=script,
+        script_hash=script_hash,
         galleries={
             name: gallery.show_cases(choose(rows, report.logo_column), report.load_rgb)
             for name, choose in (("worst", gallery.worst_cases), ("median", gallery.median_cases))
@@ -117,68 +168,110 @@ def write_report(report: EvaluationReport, output_dir: Path) -> dict[str, Path]:
         clear_difference=breakdown.CLEAR_DIFFERENCE,
         difference_gain=gallery.DIFFERENCE_GAIN,
         max_svg_bytes=MAX_SVG_BYTES,
+        max_thumbnails=hover.MAX_THUMBNAILS,
+        outlier_score=OUTLIER_SCORE,
+        tolerated=TOLERATED,
+        choosers=CHOOSERS,
+        systems={MODEL_NAME: report.metrics, **report.baselines},
+        figure_labels=FIGURE_LABELS,
+        curve=_curve_chart(figures["curves"]),
+        levels_left_out=[f"{level:.0%}" for level in LEVELS
+                         if report.levels and level not in report.levels],
         **figures,
     )  # fmt: skip
-    output_dir.mkdir(parents=True, exist_ok=True)
-    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
-    html_path.write_text(page, encoding="utf-8")
-    json_path.write_text(_strict_json(_summary(report, figures)), encoding="utf-8")
-    return {"html_report": html_path, "metrics": json_path}
 
 
-def score_table(report: EvaluationReport, target: str) -> dict[str, dict[str, list[Score]]]:
-    """Name of the model or baseline -> region -> its scores in the order of ``METRICS``."""
-    systems = {MODEL_NAME: report.metrics, **report.baselines}
-    table: dict[str, dict[str, list[Score]]] = {name: {} for name in systems}
-    for region in REGIONS:
-        for metric, (_, more_is_better) in METRICS.items():
-            values = {name: _value(scores, region, target, metric)
-                      for name, scores in systems.items()}  # fmt: skip
-            known = [value for value in values.values() if value is not None]
-            best = (max if more_is_better else min)(known, default=None)
-            for name, value in values.items():
-                cell = Score(value, best=len(known) > 1 and value is not None and value == best)
-                table[name].setdefault(region, []).append(cell)
-    return table
+def _prepared(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.reset_index(drop=True)
+    everyday = rows["everyday"].astype(bool)
+    rows = rows.assign(everyday=everyday, everyday_colour=everyday & (rows["colormode"] == "color"))
+    return rows.assign(region=charts.style_classes(rows))
 
 
 def _figures(report: EvaluationReport, rows: pd.DataFrame) -> dict[str, Any]:
     """What page and JSON both tell, beyond the metrics."""
-    groups = {
-        "Logo type": breakdown.by_column(rows, "logo_type"),
-        **({"Format": breakdown.by_column(rows, "format")} if "format" in rows else {}),
-    }
+    parts = {name: rows if name == "full" else rows[rows[name]] for name in REGIONS}
+    lines = coverage_table(rows, report.logo_column)
+    covered = [
+        line.covered
+        for line in lines
+        if line.kind == "quality band" and line.n_logos >= MIN_LOGOS_GRADED
+    ]
     return {
         "headlines": {
-            "everyday": breakdown.headline(rows[rows["everyday"]], report.logo_column),
-            "full": breakdown.headline(rows, report.logo_column),
+            name: breakdown.headline(part, report.logo_column) for name, part in parts.items()
         },
-        "verdicts": [verdict(report, region) for region in REGIONS],
+        "judgements": judge(
+            report.metrics,
+            report.baselines,
+            report.interval,
+            min(covered, default=None),
+            report.timing.get(MS_PER_10000),
+        ),
+        "verdicts": [
+            beside_baselines(report.metrics, report.baselines, region) for region in REGIONS
+        ],
+        "intervals": {name: _intervals(part, report.logo_column) for name, part in parts.items()},
+        "p_values": {
+            name: correlation_p_values(part["ssim"], part["predicted_ssim"])
+            for name, part in parts.items()
+        },
+        "choices": {name: choice_intervals(part, report.logo_column)
+                    for name, part in parts.items()},
         "bands": breakdown.quality_bands(rows),
-        "groups": groups,
+        "broad_bands": breakdown.broad_bands(rows),
+        "coverage_lines": lines,
+        "under_covered": under_covered(lines, report.interval),
+        "ideal_worst": ideal_worst_twentieth(rows[report.logo_column], report.interval),
+        "curves": {
+            name: calibration_curve(
+                part["ssim"], _levels_of(report, rows, part), part[report.logo_column]
+            )
+            for name, part in parts.items()
+            if report.levels and len(part)
+        },
+        "groups": {
+            heading: breakdown.by_column(rows, column)
+            for column, heading in BREAKDOWNS.items()
+            if column in rows
+        },
+        "timing": report.timing,
+        "features": report.features,
+    }  # fmt: skip
+
+
+def _levels_of(
+    report: EvaluationReport, rows: pd.DataFrame, part: pd.DataFrame
+) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+    """The ends of some of the rows at each level."""
+    within = rows.index.isin(part.index)
+    return {level: (low[within], high[within]) for level, (low, high) in report.levels.items()}
+
+
+def _curve_chart(curves: Mapping[str, Sequence[CurvePoint]]) -> Chart | None:
+    if not curves:
+        return None
+    series = {
+        REGIONS[name]: ([point.promised for point in points], [point.covered for point in points])
+        for name, points in curves.items()
     }
+    return line_chart(
+        "Promised and found coverage",
+        "A curve a region: the share of conversions inside the interval at each promised level.",
+        series,
+        ("promised", "found"),
+        diagonal=True,
+    )
 
 
-def verdict(report: EvaluationReport, region: str) -> str:
-    """One sentence: the model's SSIM error beside that of the best baseline."""
-    name = REGIONS[region]
-    own = _value(report.metrics, region, "ssim", "mae")
-    rivals = {key: _value(scores, region, "ssim", "mae")
-              for key, scores in report.baselines.items()}  # fmt: skip
-    known = {key: value for key, value in rivals.items() if value is not None}
-    if own is None or not known:
-        return f"{name}: no baseline to compare with."
-    rival = min(known, key=lambda key: known[key])
-    facts = f"mean absolute SSIM error {own:.4f}, best baseline ({rival}) {known[rival]:.4f}"
-    share = 1 - own / known[rival] if known[rival] else 0.0
-    if share > 0:
-        return f"{name}: {facts}. The model errs {share:.0%} less."
-    return f"{name}: {facts}. The model does not beat the baseline here."
-
-
-def _value(scores: Mapping[str, Any], region: str, target: str, metric: str) -> float | None:
-    value = scores.get(region, {}).get(target, {}).get(metric)
-    return float(value) if value is not None and math.isfinite(value) else None
+def _intervals(rows: pd.DataFrame, logo_column: str) -> dict[str, Any]:
+    """95% intervals of each target's figures, whole logos drawn."""
+    sizes = np.log(rows[["svg_bytes", "predicted_svg_bytes"]].to_numpy(float)).T
+    logos = rows[logo_column]
+    return {
+        "ssim": cluster_bootstrap(rows["ssim"], rows["predicted_ssim"], logos),
+        "log_bytes": cluster_bootstrap(sizes[0], sizes[1], logos),
+    }
 
 
 def _check(report: EvaluationReport) -> None:
@@ -206,22 +299,3 @@ def _summary(report: EvaluationReport, figures: Mapping[str, Any]) -> dict[str, 
         "baselines": report.baselines,
         **figures,
     }
-
-
-def _strict_json(value: Any) -> str:
-    return json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Only what JSON knows; a number that is not finite becomes null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import socket
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # raised by torch.load; nothing is unpickled here
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from svg_quality.errors import ModelError
-from svg_quality.features.preprocessing import INPUT_SIZE, PREPROCESSING
+from svg_quality.features.preprocessing import INPUT_SIZE, PREPROCESSING, Fit
 
 N_FEATURES: Final = 2048
+N_STAGES: Final = 5  # stem, layer1 to layer4
 _DOWNLOAD_URL: Final = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
 _DOWNLOAD_SECONDS: Final = 20.0  # that the server may stay silent
+_READ_ERRORS: Final = (
+    OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError,
+)  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -53,26 +60,76 @@ _schemas: torch.library.Library | None = None
 class ResNetFeatureExtractor(nn.Module):
     """ResNet-50's 2,048 features after global average pooling.
 
+    Args:
+        n_frozen: of its five stages (stem, layer1 to layer4), those that are not trained, from
+            the input on; 5 freezes all of it.
+
     Shape:
         - images: ``(B, 3, 224, 224)`` float32, as `features.preprocessing` makes them
         - output: ``(B, 2048)`` float32, not negative
 
+    Raises:
+        ModelError: there are not so many stages.
+
     Example:
         >>> _ = torch.manual_seed(0)
-        >>> extractor = ResNetFeatureExtractor().eval()
+        >>> extractor = ResNetFeatureExtractor(n_frozen=5).eval()
         >>> extractor(torch.zeros(2, 3, 224, 224)).shape
         torch.Size([2, 2048])
+        >>> extractor.n_frozen_parameters, extractor.n_trainable_parameters
+        (23508032, 0)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_frozen: int = 0) -> None:
         super().__init__()
         self.resnet = _resnet50()
         self.resnet.fc = nn.Identity()
+        self.n_frozen = 0
+        self.freeze(n_frozen)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Features of a batch of preprocessed images."""
         features: torch.Tensor = self.resnet(images)
         return features
+
+    def freeze(self, n_stages: int) -> ResNetFeatureExtractor:
+        """Freeze the first ``n_stages`` of the five and no others; gives itself.
+
+        The parameters of a frozen stage have no gradients, and its batch norms keep the statistics
+        they have, also in training mode.
+
+        Raises:
+            ModelError: there are not so many stages.
+        """
+        if not 0 <= n_stages <= N_STAGES:
+            raise ModelError(f"n_stages must be in [0, {N_STAGES}], got {n_stages}")
+        self.n_frozen = n_stages
+        for place, stage in enumerate(self._stages()):
+            for module in stage:
+                module.requires_grad_(place >= n_stages)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> ResNetFeatureExtractor:
+        """Training mode for what is not frozen; gives itself."""
+        super().train(mode)
+        for stage in self._stages()[: self.n_frozen]:
+            for module in stage:
+                module.eval()
+        return self
+
+    @property
+    def n_frozen_parameters(self) -> int:
+        """Numbers that training leaves as they are."""
+        return sum(p.numel() for p in self.parameters() if not p.requires_grad)
+
+    @property
+    def n_trainable_parameters(self) -> int:
+        """Numbers that training may change."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def _stages(self) -> list[tuple[nn.Module, ...]]:
+        net: Any = self.resnet
+        return [(net.conv1, net.bn1), (net.layer1,), (net.layer2,), (net.layer3,), (net.layer4,)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +144,9 @@ def build_backbone(weights: str, images: np.ndarray, seed: int) -> Backbone:
     """An extractor in evaluation mode.
 
     Args:
-        weights: ``imagenet``, ``random``, a path to a state dict, or ``auto``: ImageNet, and
-            where that cannot be downloaded ``random``, with a warning.
+        weights: ``imagenet``, ``random``, a path to a state dict (as torch saves it, or
+            ``.safetensors``), or ``auto``: ImageNet, and where that cannot be downloaded
+            ``random``, with a warning.
         images: float32 ``(N, 3, 224, 224)``, preprocessed. Random weights have no batch-norm
             statistics of their own: they are taken over these.
         seed: of random weights.
@@ -113,13 +171,23 @@ def build_backbone(weights: str, images: np.ndarray, seed: int) -> Backbone:
         return Backbone(_random_extractor(images, seed), "random")
 
 
-def fingerprint(extractor: ResNetFeatureExtractor) -> str:
+def fingerprint(extractor: ResNetFeatureExtractor, fit: Fit = "pad") -> str:
     """SHA-256 over weights and preprocessing: features of different backbones never mix."""
-    digest = hashlib.sha256(PREPROCESSING.encode())
+    digest = hashlib.sha256(PREPROCESSING[fit].encode())
     for name, tensor in sorted(extractor.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def save_weights(extractor: ResNetFeatureExtractor, path: Path) -> None:
+    """Write the weights for `build_backbone`: a safetensors file with torchvision's names."""
+    state = {name: value.detach().cpu().contiguous().clone()
+             for name, value in extractor.resnet.state_dict().items()}  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(state, unfinished)
+    unfinished.replace(path)
 
 
 def export_backbone(extractor: ResNetFeatureExtractor, path: Path) -> None:
@@ -168,10 +236,15 @@ def _extractor_from(state: dict[str, torch.Tensor]) -> ResNetFeatureExtractor:
 
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except _READ_ERRORS as error:
         raise ModelError(f"weights must be a readable state dict, {path} is not") from error
-    return dict(state)
+    if not isinstance(state, dict):
+        raise ModelError(f"weights must be a state dict, {path} holds a {type(state).__name__}")
+    return {str(name).removeprefix("resnet."): value for name, value in state.items()}
 
 
 def _download_state() -> dict[str, torch.Tensor]:

@@ -3,8 +3,9 @@
 The first `SIMPLE_NAMES` are plain statistics. Then come tables, to be looked up at the
 parameters asked for: by colour precision, and by colour precision x ``filter_speckle`` x
 ``layer_difference``. They come from the regions VTracer's clustering will find (`regions`).
-A picture is described at most at ``WORKING_SIDE`` px, so each costs about the same; areas that
-the converter measures at the full size are scaled.
+Last come a few conversions of a reduced copy (`probes`). A picture is described at most at
+``WORKING_SIDE`` px, so each costs about the same; areas that the converter measures at the full
+size are scaled.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 
 from svg_quality.errors import ImageError
+from svg_quality.features.probes import PROBE_NAMES, probe
 from svg_quality.features.regions import Regions, find_regions
 
 WORKING_SIDE: Final = 256  # px; the longer side at which a picture is described
@@ -48,6 +50,7 @@ DESCRIPTOR_NAMES: Final[tuple[str, ...]] = (
     *(f"{name}_f{s}" for name in BINARY_BY_SPECKLE for s in SPECKLES),
     *(f"{name}_p{p}" for p in BITS for name in BY_BITS),
     *(f"{n}_p{p}_f{s}_l{y}" for p in BITS for n in BY_GRID for s in SPECKLES for y in LAYERS),
+    *PROBE_NAMES,
 )
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # SSIM's constants
@@ -74,6 +77,7 @@ def describe(rgb: np.ndarray, transparent_share: float) -> np.ndarray:
 
     Raises:
         ImageError: the array is no such picture, or a side is under 2 px.
+        ConversionError: VTracer panicked on a reduced copy of it.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or min(rgb.shape[:2]) < 2:
         got = f"{rgb.dtype} {rgb.shape}"
@@ -100,6 +104,7 @@ def describe(rgb: np.ndarray, transparent_share: float) -> np.ndarray:
     found = [find_regions(small, bits) for bits in BITS]
     parts += [_by_bits(regions, luminance, shrink) for regions in found]
     parts += [_by_grid(regions, shrink) for regions in found]
+    parts.append(probe(small))
     return np.concatenate(parts).astype(np.float32)
 
 

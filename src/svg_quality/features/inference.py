@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnxruntime
@@ -19,6 +21,9 @@ _LOAD_ERRORS = (  # they share no base class but Exception
     states.NotImplemented,
     states.RuntimeException,
 )
+_RUN_ERRORS = (states.Fail, states.InvalidArgument, states.RuntimeException)
+# What the arena's allocator and C++ itself say; the status code is the same as of any failure.
+_NO_MEMORY: Final = re.compile(r"Failed to allocate memory|bad[_ ]alloc", re.IGNORECASE)
 
 
 class OnnxGraph:
@@ -44,8 +49,21 @@ class OnnxGraph:
             )
         except _LOAD_ERRORS as error:
             raise ModelError(f"an ONNX graph must load, {path} does not: {error}") from error
+        self.path = path
         self.outputs = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the graph on named float32 arrays; gives its outputs by name."""
-        return dict(zip(self.outputs, self._session.run(None, inputs), strict=True))
+        """Run the graph on named float32 arrays; gives its outputs by name.
+
+        Raises:
+            MemoryError: there is too little memory for so large a batch.
+            ModelError: the graph cannot be run on these inputs.
+        """
+        try:
+            said = self._session.run(None, inputs)
+        except _RUN_ERRORS as error:
+            if _NO_MEMORY.search(str(error)):
+                shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
+                raise MemoryError(f"too little memory to run {self.path} on {shapes}") from error
+            raise ModelError(f"an ONNX graph must run, {self.path} does not: {error}") from error
+        return dict(zip(self.outputs, said, strict=True))

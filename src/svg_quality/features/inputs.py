@@ -1,4 +1,4 @@
-"""The tabular inputs of the model: a picture's statistics, the parameters, and the look-ups.
+"""The tabular inputs: parameters, a picture's statistics, look-ups, and what the probes gave.
 
 A look-up is a descriptor table read at the parameters of the row: regions kept, boundary left,
 error made and so on, at this colour precision, speckle filter and layer difference. Between grid
@@ -9,6 +9,7 @@ mean nothing, so the black-and-white ones stand in and the others are 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
@@ -26,6 +27,7 @@ from svg_quality.features.descriptors import (
     SIMPLE_NAMES,
     SPECKLES,
 )
+from svg_quality.features.probes import PROBE_NAMES
 
 PARAMETER_NAMES: Final = (
     "is_binary", "is_cutout", "is_spline", "is_polygon", "is_none", "is_1_bit", "is_2_bits",
@@ -34,16 +36,23 @@ PARAMETER_NAMES: Final = (
     "is_path_precision_0",
 )  # fmt: skip
 LOOKUP_NAMES: Final = tuple(f"at_{name}" for name in (*BINARY_BY_SPECKLE, *BY_BITS, *BY_GRID))
-TABULAR_NAMES: Final[tuple[str, ...]] = (*PARAMETER_NAMES, *SIMPLE_NAMES, *LOOKUP_NAMES)
-BLOCKS: Final = {  # for ablations and for the baselines
-    "parameters": slice(0, len(PARAMETER_NAMES)),
-    "simple": slice(len(PARAMETER_NAMES), len(PARAMETER_NAMES) + len(SIMPLE_NAMES)),
-    "lookups": slice(len(PARAMETER_NAMES) + len(SIMPLE_NAMES), len(TABULAR_NAMES)),
+TABULAR_NAMES: Final[tuple[str, ...]] = (
+    *PARAMETER_NAMES, *SIMPLE_NAMES, *LOOKUP_NAMES, *PROBE_NAMES,
+)  # fmt: skip
+_ENDS: Final = tuple(
+    accumulate(map(len, (PARAMETER_NAMES, SIMPLE_NAMES, LOOKUP_NAMES, PROBE_NAMES)))
+)
+BLOCKS: Final = {  # for ablations, for the baselines, and for the head
+    "parameters": slice(0, _ENDS[0]),
+    "simple": slice(_ENDS[0], _ENDS[1]),
+    "lookups": slice(_ENDS[1], _ENDS[2]),
+    "probes": slice(_ENDS[2], _ENDS[3]),
 }
 
 _GET = attrgetter(*NAMES)
 _N_SIMPLE, _N_BINARY = len(SIMPLE_NAMES), len(BINARY_BY_SPECKLE) * len(SPECKLES)
 _N_BITS = len(BITS) * len(BY_BITS)
+_N_PROBED = len(PROBE_NAMES)
 _STAND_INS: Final = {  # colour look-up: what takes its place with colormode binary
     "ssim_flat": "binary_ssim",
     "ssim_merged": "binary_ssim",
@@ -94,7 +103,8 @@ def tabular_rows(
     encoded = _encoded(arrays)
     simple = descriptors[image_index, :_N_SIMPLE]
     looked_up = _looked_up(np.asarray(descriptors), image_index, arrays)
-    return np.concatenate([encoded, simple, looked_up], 1).astype(np.float32)
+    probed = descriptors[image_index, -_N_PROBED:]
+    return np.concatenate([encoded, simple, looked_up, probed], 1).astype(np.float32)
 
 
 def _encoded(values: dict[str, np.ndarray]) -> np.ndarray:
@@ -125,7 +135,7 @@ def _looked_up(
     edges = np.cumsum([_N_SIMPLE, _N_BINARY, _N_BITS])
     binary = descriptors[:, edges[0] : edges[1]].reshape(n_images, -1, len(SPECKLES))
     by_bits = descriptors[:, edges[1] : edges[2]].reshape(n_images, len(BITS), -1)
-    by_grid = descriptors[:, edges[2] :].reshape(
+    by_grid = descriptors[:, edges[2] : -_N_PROBED].reshape(
         n_images, len(BITS), len(BY_GRID), len(SPECKLES), len(LAYERS)
     )
     bits = np.maximum(values["color_precision"], BITS[0]) - BITS[0]

@@ -55,3 +55,18 @@ def quantize_backbone(fp32: Path, int8: Path, images: np.ndarray) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+
+
+def cosines(features: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Cosine of each picture's two feature vectors.
+
+    Args:
+        features, others: ``(n, d)``, the same pictures in the same order.
+
+    Returns:
+        float64 ``(n,)`` in [-1, 1]; 0 where a vector is all zeros.
+    """
+    a, b = features.astype(np.float64), others.astype(np.float64)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    made: np.ndarray = np.divide((a * b).sum(1), lengths, out=np.zeros(len(a)), where=lengths > 0)
+    return made

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import h5py
 import numpy as np
 
 from svg_quality.errors import FeatureError
 
-_CHUNK_ROWS: Final = 64
+CHUNK_ROWS: Final = 64
+_CHUNKS_A_FILE: Final = 2**24  # more than any file has: they number chunks over all files
 
 
 class FeatureStore:
@@ -73,7 +76,7 @@ class FeatureStore:
             file.create_dataset(
                 "values",
                 data=values.astype(np.float32),
-                chunks=(min(_CHUNK_ROWS, len(values)), values.shape[1]),
+                chunks=(min(CHUNK_ROWS, len(values)), values.shape[1]),
                 compression="gzip",
                 compression_opts=1,
                 shuffle=True,
@@ -84,33 +87,91 @@ class FeatureStore:
         """Rows in the order asked for, float32 ``(n, d)``; a name may be asked for twice.
 
         Raises:
-            FeatureError: a name has no row of this kind.
+            FeatureError: a name has no row of this kind, or a file is damaged.
+        """
+        places = self.locate(kind, image_ids)
+        made = np.empty((len(image_ids), places.width), np.float32)
+        wanted = dict(by_chunk(places.chunk))
+        for number, values in places.chunks(wanted):
+            made[wanted[number]] = values[places.offset[wanted[number]]]
+        return made
+
+    def locate(self, kind: str, image_ids: Sequence[str]) -> Places:
+        """Where the rows of these names lie, for reading some of them at a time.
+
+        Raises:
+            FeatureError: a name has no row of this kind, or a file is damaged.
         """
         wanted: dict[str, list[int]] = {}
         for place, name in enumerate(image_ids):
             wanted.setdefault(name, []).append(place)
-        rows: dict[int, np.ndarray] = {}
-        for path in self._files(kind):
-            hits = [(row, name) for row, name in enumerate(_names(path)) if name in wanted]
-            if not hits:
-                continue
-            with h5py.File(path) as file:
-                values = file["values"][:]
-            for row, name in hits:
-                rows.update(dict.fromkeys(wanted[name], values[row]))
-        if len(rows) < len(image_ids):
-            first = next(name for place, name in enumerate(image_ids) if place not in rows)
-            n_lost = len(image_ids) - len(rows)
+        chunk, offset = (np.full(len(image_ids), -1, np.int64) for _ in range(2))
+        paths, width = self._files(kind), 0
+        for number, path in enumerate(paths):
+            with _opened(path) as file:
+                width = file["values"].shape[1]
+                names = file["image_id"][:]
+            for row, name in enumerate(names):
+                at = wanted.get(name.decode())
+                if at:
+                    chunk[at] = number * _CHUNKS_A_FILE + row // CHUNK_ROWS
+                    offset[at] = row % CHUNK_ROWS
+        lost = np.flatnonzero(chunk < 0)
+        if len(lost):
             raise FeatureError(
-                f"features must be extracted before they are read, {n_lost} rows of "
-                f"{kind[:12]} are not; first: image {first[:12]}"
+                f"features must be extracted before they are read, {len(lost)} rows of "
+                f"{kind[:12]} are not; first: image {image_ids[lost[0]][:12]}"
             )
-        return np.stack([rows[place] for place in range(len(image_ids))])
+        return Places(tuple(paths), chunk, offset, width)
 
     def _files(self, kind: str) -> list[Path]:
         return sorted((self.root / kind).glob("*.h5"))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where ``n`` rows lie. Rows are compressed by the chunk, so a chunk is the least to read."""
+
+    paths: tuple[Path, ...]
+    chunk: np.ndarray  # int64 (n,), a number that is unique over all files
+    offset: np.ndarray  # int64 (n,), of the row within its chunk
+    width: int  # numbers in a row
+
+    def chunks(self, numbers: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Each chunk with its number, float32 ``(at most 64, width)``; a file is opened once.
+
+        Raises:
+            FeatureError: a file is damaged or gone.
+        """
+        by_file: dict[int, list[int]] = {}
+        for number in numbers:
+            by_file.setdefault(number // _CHUNKS_A_FILE, []).append(number)
+        for place, mine in by_file.items():
+            with _opened(self.paths[place]) as file:
+                for number in mine:
+                    first = number % _CHUNKS_A_FILE * CHUNK_ROWS
+                    yield number, file["values"][first : first + CHUNK_ROWS]
+
+
+def by_chunk(chunk: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each number that occurs, and the places, int64 ``(k,)``, where it does."""
+    order = np.argsort(chunk, kind="stable")
+    numbers, starts = np.unique(chunk[order], return_index=True)
+    return zip(numbers.tolist(), np.split(order, starts[1:]), strict=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise FeatureError(
+            f"a file of features must be whole, {path} is not: delete it and extract again"
+        ) from error
+
+
 def _names(path: Path) -> Iterator[str]:
-    with h5py.File(path) as file:
-        yield from (name.decode() for name in file["image_id"][:])
+    with _opened(path) as file:
+        names = file["image_id"][:]
+    yield from (name.decode() for name in names)

@@ -1,14 +1,20 @@
-"""A head's weights and settings on disk: ``weights.safetensors`` and ``head.json``. No pickle."""
+"""A head's weights and settings on disk: ``weights.safetensors`` and ``head.json``. No pickle.
+
+Each file is replaced as a whole, and the second holds the digest of the first: a pair that a
+killed process left half new, half old is refused.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
+from torch import Tensor
 
 from svg_quality.errors import ModelError
 from svg_quality.model.mlp import HeadConfig, QualityHead
@@ -22,10 +28,14 @@ def save_checkpoint(
 ) -> None:
     """Write a head; a directory that is there is written over."""
     directory.mkdir(parents=True, exist_ok=True)
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(state, directory / WEIGHTS)
-    record = {"config": json.loads(model.config.to_json()), "metrics": dict(metrics or {})}
-    (directory / SETTINGS).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    weights = save({name: value.contiguous() for name, value in model.state_dict().items()})
+    record = {
+        "config": json.loads(model.config.to_json()),
+        "metrics": dict(metrics or {}),
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    _replace(directory / WEIGHTS, weights)
+    _replace(directory / SETTINGS, f"{json.dumps(record, indent=2)}\n".encode())
 
 
 def load_checkpoint(directory: Path) -> QualityHead:
@@ -36,13 +46,23 @@ def load_checkpoint(directory: Path) -> QualityHead:
     """
     try:
         record: dict[str, Any] = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
-        state = load_file(directory / WEIGHTS)
+        weights = (directory / WEIGHTS).read_bytes()
+        state = load(weights)
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"a checkpoint must be readable, {directory} is not: {error}") from error
     if not isinstance(record, dict) or "config" not in record:
         raise ModelError(f"{SETTINGS} must hold a config, the one in {directory} does not")
     model = QualityHead(HeadConfig.from_json(json.dumps(record["config"])))
-    expected = model.state_dict()
+    _check_fit(state, model.state_dict())
+    if record.get("weights_sha256") != hashlib.sha256(weights).hexdigest():
+        raise ModelError(
+            f"{WEIGHTS} must be what {SETTINGS} was written with, in {directory} it is not"
+        )
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     missing, unknown = sorted(expected.keys() - state), sorted(state.keys() - expected.keys())
     if missing or unknown:
         raise ModelError(f"a checkpoint must have the head's keys, {missing=}, {unknown=}")
@@ -50,5 +70,9 @@ def load_checkpoint(directory: Path) -> QualityHead:
         if value.shape != expected[name].shape:
             got, want = tuple(value.shape), tuple(expected[name].shape)
             raise ModelError(f"{name} must be of shape {want}, got {got}")
-    model.load_state_dict(state)
-    return model.eval()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)

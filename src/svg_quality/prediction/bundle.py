@@ -1,8 +1,9 @@
 """The bundle: everything a prediction needs, as plain files in one folder. No pickle anywhere.
 
 * ``bundle.json``: schema version, the names of the head's inputs, the descriptors of a fixed
-  picture, the backbone's fingerprint and weights, the dataset's name, version and digest, the
-  training settings, package versions, and SHA-256 of every other file
+  picture, the backbone's fingerprint and weights and how pictures are fitted into its square,
+  the dataset's name, version and digest, the training settings, package versions, and SHA-256 of
+  every other file
 * ``backbone.onnx``: ``images (B, 3, 224, 224)`` to ``features (B, 2048)``
 * ``head.onnx``: ``features (1 or B, 2048)`` and ``tabular (B, d)`` to SSIM, log bytes and their
   spreads; the scaler is part of the graph
@@ -30,7 +31,7 @@ from svg_quality.features.inputs import TABULAR_NAMES, tabular_inputs
 from svg_quality.features.preprocessing import preprocess
 from svg_quality.model.uncertainty import Conformal
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 MANIFEST: Final = "bundle.json"
 BACKBONE: Final = "backbone.onnx"
 HEAD: Final = "head.onnx"
@@ -44,7 +45,10 @@ class Scores:
     ssim: np.ndarray
     ssim_low: np.ndarray
     ssim_high: np.ndarray
+    ssim_spread: np.ndarray  # > 0, before calibration
     svg_bytes: np.ndarray
+    bytes_low: np.ndarray
+    bytes_high: np.ndarray
 
 
 class Bundle:
@@ -73,7 +77,8 @@ class Bundle:
 
     def features(self, image: LogoImage) -> np.ndarray:
         """The backbone's features of a picture, float32 ``(1, 2048)``."""
-        return self._backbone(images=preprocess(image.rgb)[None])["features"]
+        fit = self.manifest["backbone"]["fit"]
+        return self._backbone(images=preprocess(image.rgb, fit)[None])["features"]
 
     def score(
         self, features: np.ndarray, descriptors: np.ndarray, parameters: Sequence[Parameters]
@@ -92,8 +97,12 @@ class Bundle:
         said = self._head(features=features, tabular=tabular)
         ssim = said["ssim"].astype(np.float64)
         low, high = self.intervals["ssim"].interval(ssim, said["ssim_spread"])
-        svg_bytes = np.exp(said["log_bytes"].astype(np.float64))
-        return Scores(ssim, low, high, svg_bytes)
+        log_bytes = said["log_bytes"].astype(np.float64)
+        ends = self.intervals["log_bytes"].interval(log_bytes, said["log_bytes_spread"])
+        return Scores(
+            ssim, low, high, said["ssim_spread"].astype(np.float64),
+            np.exp(log_bytes), *(np.exp(end) for end in ends),
+        )  # fmt: skip
 
     def score_image(self, image: LogoImage, parameters: Sequence[Parameters]) -> Scores:
         """Predictions for a picture that was never seen."""
@@ -114,7 +123,7 @@ def write_bundle(
     Args:
         folder: new.
         backbone, head: ONNX files, copied.
-        intervals: by target, ``ssim`` at least.
+        intervals: by target: ``ssim`` and ``log_bytes``.
         facts: what the manifest also says: ``backbone``, ``dataset``, ``settings``, ``versions``.
     """
     folder.mkdir(parents=True)

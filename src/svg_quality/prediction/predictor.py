@@ -34,6 +34,8 @@ class Prediction:
     ssim_high: float
     interval: float  # its promised coverage, in (0, 1)
     svg_bytes: int
+    bytes_low: int  # lower end of an interval of the same coverage
+    bytes_high: int
     model_name: str
     model_version: str
 
@@ -87,6 +89,8 @@ class QualityPredictor:
                 ssim_high=float(scores.ssim_high[i]),
                 interval=self.bundle.intervals["ssim"].level,
                 svg_bytes=round(float(scores.svg_bytes[i])),
+                bytes_low=round(float(scores.bytes_low[i])),
+                bytes_high=round(float(scores.bytes_high[i])),
                 model_name=self.model_name,
                 model_version=self.model_version,
             )

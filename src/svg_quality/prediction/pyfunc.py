@@ -17,6 +17,7 @@ from svg_quality.conversion.images import load_image
 from svg_quality.conversion.parameters import NAMES, parameters_from
 from svg_quality.errors import ImageError
 from svg_quality.prediction.bundle import Bundle
+from svg_quality.prediction.signature import OUTPUTS
 
 
 class SvgQualityModel(PythonModel):
@@ -32,7 +33,7 @@ class SvgQualityModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """One row for each row of the input: ssim, ssim_low, ssim_high, svg_bytes.
+        """One row for each row of the input, of the numbers in ``signature.OUTPUTS``.
 
         Raises:
             ImageError: a value of ``image`` is not bytes, or no image.
@@ -46,14 +47,7 @@ class SvgQualityModel(PythonModel):
             named = {key: row[key] for key in NAMES if not pd.isna(row.get(key))}
             image = load_image(row["image"], self._bundle.working_size)
             scores = self._bundle.score_image(image, [parameters_from(named)])
-            rows.append(
-                {
-                    "ssim": float(scores.ssim[0]),
-                    "ssim_low": float(scores.ssim_low[0]),
-                    "ssim_high": float(scores.ssim_high[0]),
-                    "svg_bytes": float(scores.svg_bytes[0]),
-                }
-            )
+            rows.append({name: float(getattr(scores, name)[0]) for name in OUTPUTS})
         return pd.DataFrame(rows)
 
 

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from svg_quality.conversion.images import load_image
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.releases.release import Release
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.evaluation import baselines
-from svg_quality.evaluation.metrics import coverage, regions, score
-from svg_quality.evaluation.report import EvaluationReport, write_report
+from svg_quality.evaluation.feature_statistics import feature_statistics
+from svg_quality.evaluation.metrics import Score, coverage, regions, score
+from svg_quality.evaluation.predictions import predictions_of
+from svg_quality.evaluation.regret import choice_figures
+from svg_quality.evaluation.report import MS_PER_10000, EvaluationReport, write_report
+from svg_quality.evaluation.residuals import residual_figures
 from svg_quality.features.inputs import tabular_rows
 from svg_quality.features.store import FeatureStore
-from svg_quality.prediction.bundle import Bundle
+from svg_quality.model.uncertainty import Conformal
+from svg_quality.prediction.bundle import Bundle, Scores
 from svg_quality.stages.pipeline import StageContext
-from svg_quality.training.data import Rows
+from svg_quality.training.rows import Features, Rows
 
+ARTIFACTS: Final = "evaluation"  # folder of a run's page, figures and predictions
+_MANY: Final = 10_000  # parameter sets, as a search scores them
+SEEN: Final = {
+    "train": "The model was fitted to this very split: its figures say nothing of new logos.",
+    "validation": "Training stopped by this split and its intervals were calibrated on it: its "
+    "figures are better than those of new logos.",
+}
 RANDOM_BACKBONE: Final = (
     "The backbone's weights are random (seeded, batch norm calibrated on the training logos): "
     "ImageNet's could not be downloaded or were not asked for. Its features carry little."
@@ -86,10 +100,13 @@ def assess(
         ssim_high=said.ssim_high,
         predicted_svg_bytes=said.svg_bytes,
         everyday=within["everyday"],
+        everyday_colour=within["everyday_colour"],
         group=groups,
     )
     guesses = baselines.fit_and_predict(train, asked)
     manifest = bundle.manifest
+    facts = {"dataset": release.name, "version": release.version, "digest": release.digest,
+             "split": split}  # fmt: skip
     return EvaluationReport(
         title=f"svg-quality on the {split} split of {release.name} {release.version}",
         context={
@@ -112,27 +129,75 @@ def assess(
             )
             for name, guess in guesses.items()
         },
-        warnings=[RANDOM_BACKBONE] if manifest["backbone"]["weights"] == "random" else [],
+        warnings=_warnings(split, manifest["backbone"]["weights"]),
         logo_column="group",
         interval=bundle.intervals["ssim"].level,
         load_rgb=lambda path: load_image(library.path(path), bundle.working_size).rgb,
+        timing=prediction_times(bundle, asked),
+        features=feature_statistics(_all(asked.features), _all(train.features)),
+        predictions=predictions_of(rows, guesses, facts),
+        levels=_intervals_at_levels(bundle.intervals["ssim"], said),
     )
 
 
+def _warnings(split: str, weights: str) -> list[str]:
+    told = [SEEN[split]] if split in SEEN else []
+    return [*told, RANDOM_BACKBONE] if weights == "random" else told
+
+
+def _intervals_at_levels(
+    interval: Conformal, said: Scores
+) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+    """What was said, at every level the model is calibrated at."""
+    if not interval.quantile:
+        return {}
+    # The end that was cut off at the target's own range tells less than the other.
+    reach = np.maximum(said.ssim_high - said.ssim, (said.ssim - said.ssim_low) / interval.downward)
+    spread = reach / interval.quantile - interval.floor
+    return {level: interval.at(level).interval(said.ssim, spread) for level in interval.levels}
+
+
+def _all(features: Features) -> np.ndarray:
+    return np.asarray(features[np.arange(len(features))], np.float32)
+
+
+def prediction_times(bundle: Bundle, asked: Rows) -> dict[str, float]:
+    """Milliseconds for one parameter set and for 10,000 of one picture, features at hand."""
+    picture = asked.features[:1]
+    many = np.resize(asked.tabular, (_MANY, asked.tabular.shape[1]))
+    return {
+        "ms_per_set_alone": _median_ms(lambda: bundle.score_rows(picture, many[:1]), 21),
+        MS_PER_10000: _median_ms(lambda: bundle.score_rows(picture, many), 3),
+    }
+
+
+def _median_ms(work: Callable[[], object], n_times: int) -> float:
+    work()  # the first call prepares
+    taken = []
+    for _ in range(n_times):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return 1000 * float(np.median(taken))
+
+
 def keep_report(context: StageContext, report: EvaluationReport, split: str) -> Path:
-    """Write the page, keep it and the figures with the run; gives the page's path."""
+    """Write the page, keep it with the figures and the predictions; gives the page's path."""
     written = write_report(report, context.reports / context.run.run_id)
     for path in written.values():
-        context.run.log_artifact(path, "evaluation")
-    context.run.log_metrics(flat_metrics(report.metrics, split))
+        context.run.log_artifact(path, ARTIFACTS)
+    context.run.log_metrics(
+        flat_metrics(report.metrics, split) | flat_metrics(report.timing, "prediction")
+    )
     return written["html_report"]
 
 
 def region_metrics(rows: pd.DataFrame, within: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Figures of both targets in each region, and the interval's coverage where there is one.
+    """Figures of both targets and of the choice in each region; coverage where intervals are.
 
     Args:
-        rows: with ``ssim``, ``svg_bytes``, what was predicted for them, and ``group``.
+        rows: with ``ssim``, ``svg_bytes``, what was predicted for them, ``image_id``, the eleven
+            parameters and ``group``.
         within: bool ``(n,)`` for each region.
     """
     metrics: dict[str, Any] = {}
@@ -141,14 +206,19 @@ def region_metrics(rows: pd.DataFrame, within: Mapping[str, np.ndarray]) -> dict
         n_logos = int(part["group"].nunique())
         sizes = np.log(part[["svg_bytes", "predicted_svg_bytes"]].to_numpy(float)).T
         metrics[region] = {
-            "ssim": score(part["ssim"], part["predicted_ssim"]) | {"n_logos": n_logos},
-            "log_bytes": score(*sizes) | {"n_logos": n_logos},
+            "ssim": _target_figures(part["ssim"], part["predicted_ssim"], n_logos),
+            "log_bytes": _target_figures(sizes[0], sizes[1], n_logos),
+            "choice": choice_figures(part),
         }
         if "ssim_low" in part:
             metrics[region]["coverage"] = coverage(
                 part["ssim"], part["ssim_low"], part["ssim_high"], part["group"]
             )
     return metrics
+
+
+def _target_figures(measured: ArrayLike, predicted: ArrayLike, n_logos: int) -> Score:
+    return score(measured, predicted) | residual_figures(measured, predicted) | {"n_logos": n_logos}
 
 
 def flat_metrics(metrics: Mapping[str, Any], prefix: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from svg_quality.stages.augmentation import (
     realism_of,
 )
 from svg_quality.stages.console import say
-from svg_quality.stages.convert import CONVERT, TABLE
+from svg_quality.stages.convert import CONVERT, DESCRIBING, TABLE
 from svg_quality.stages.pipeline import Stage, StageContext
 
 REPORT: Final = "augmentation.json"
@@ -82,7 +82,7 @@ def _say_shares(when: str, plan: BuildPlan) -> None:
 AUGMENT = Stage(
     name="augment",
     after=(CONVERT,),
-    code=("conversion", "dataset", "features/descriptors.py", "features/regions.py",
+    code=("conversion", "dataset", *DESCRIBING,
           "stages/augment.py", "stages/augmentation.py", "stages/convert.py"),
     act=_augment,
 )  # fmt: skip

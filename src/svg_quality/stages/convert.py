@@ -30,12 +30,15 @@ from svg_quality.tracking.identity import code_digest, file_digest
 
 TABLE: Final = "conversions.parquet"
 REJECTED: Final = "rejected_logos.json"
-_DESCRIBING: Final = ("features/descriptors.py", "features/regions.py")
+DESCRIBING: Final = (  # code that descriptors depend on
+    "conversion/parameters.py", "conversion/tracing.py", "features/descriptors.py",
+    "features/probes.py", "features/regions.py",
+)  # fmt: skip
 
 
 def descriptors_kind(working_size: int) -> str:
     """Which descriptors these are: another definition or size is another kind in the store."""
-    return f"descriptors-{code_digest(_DESCRIBING)[:16]}-{working_size}px"
+    return f"descriptors-{code_digest(DESCRIBING)[:16]}-{working_size}px"
 
 
 def _convert(context: StageContext) -> None:
@@ -173,7 +176,7 @@ CONVERT = Stage(
     name="convert",
     after=(),
     code=("conversion", "dataset/campaign.py", "dataset/logos.py", "dataset/survey.py",
-          "dataset/tables.py", *_DESCRIBING, "stages/convert.py", "stages/filling.py"),
+          "dataset/tables.py", *DESCRIBING, "stages/convert.py", "stages/filling.py"),
     act=_convert,
     own_digests=_own_digests,
 )  # fmt: skip

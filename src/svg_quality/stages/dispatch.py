@@ -58,7 +58,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     given: dict[str, dict[str, Any]] = {}
     if options.command != "main":
         fields = section_of(options.command).model_fields
-        given[section_name(options.command)] = {name: getattr(options, name) for name in fields}
+        asked = {name: getattr(options, name) for name in fields}
+        given[section_name(options.command)] = {
+            name: " ".join(value) if isinstance(value, list) else value
+            for name, value in asked.items()
+        }
     for name, stage in OVERRIDES.get(options.command, {}).items():
         given.setdefault(stage, {})[name] = getattr(options, name)
     return load_settings(Path(options.config), given)

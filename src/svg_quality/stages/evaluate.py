@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.releases.release import read_release
+from svg_quality.evaluation.metrics import REGIONS
 from svg_quality.features.store import FeatureStore
+from svg_quality.pages.environment import fixed
 from svg_quality.prediction.bundle import Bundle
 from svg_quality.settings import LATEST, EvaluateSettings
 from svg_quality.stages.assess import ImageInputs, assess, keep_report
@@ -39,7 +41,14 @@ def _evaluate(context: StageContext) -> None:
     context.run.log_dataset(release.name, release.digest, release.path, "evaluation")
     page = keep_report(context, report, settings.split)
     context.run.set_tags({VERSION_TAG: str(resolved.version)})
-    say(f"evaluate   {MODEL} version {resolved.version}: {page}")
+    for region, heading in REGIONS.items():
+        told = report.metrics[region]["ssim"]
+        say(
+            f"evaluate   {heading.lower():<16} SSIM MAE {fixed(told['mae'], 4)}, R2 "
+            f"{fixed(told['r2'])} ({told['n']} rows of {told['n_logos']} unlike logos)"
+        )
+    say(f"evaluate   {MODEL} version {resolved.version} on {settings.split}: {page}")
+    say(f"evaluate   next: `svg-quality compare OTHER_RUN {context.run.run_id}`")
 
 
 EVALUATE = Stage(

@@ -3,122 +3,185 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from svg_quality.conversion.images import load_image
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.releases.release import Release, read_release
-from svg_quality.errors import ImageError
+from svg_quality.errors import ConversionError, FeatureError, ImageError
 from svg_quality.features.descriptors import describe
-from svg_quality.features.extraction import extract_features
+from svg_quality.features.extraction import Extraction, extract_features
+from svg_quality.features.failures import Failure, count_failures
 from svg_quality.features.inference import OnnxGraph
-from svg_quality.features.preprocessing import preprocess
 from svg_quality.features.store import FeatureStore
 from svg_quality.settings import ExtractSettings, Settings
+from svg_quality.stages.backbones import StoredBackbone, stored_backbones
 from svg_quality.stages.console import progress, progress_bar, say
 from svg_quality.stages.convert import descriptors_kind
 from svg_quality.stages.dataset import DATASET
 from svg_quality.stages.pipeline import Stage, StageContext
 
 SUMMARY: Final = "extraction.json"
-_CALIBRATION_IMAGES: Final = 64
 
 
 def _extract(context: StageContext) -> None:
     settings: ExtractSettings = context.settings
     release = read_release(context.source.output_path)
+    context.run.log_dataset(release.name, release.digest, release.path, "extraction")
     library = LogoLibrary(context.data / "logos")
     paths = {str(i): library.path(p) for i, p in release.images["image_path"].items()}
-    fingerprint, weights, onnx = _backbone(context, release, paths)
-    store = FeatureStore(context.data / "features")
-    start = perf_counter()
-    with progress_bar(len(paths), "features") as bar:
-        extraction = extract_features(
-            paths, OnnxGraph(onnx), fingerprint, store,
-            working_size=release.working_size, batch_size=settings.batch_size,
-            on_images=bar.update,
-        )  # fmt: skip
-    seconds = perf_counter() - start
-    failed = extraction.failed | _describe_missing(store, paths, release.working_size)
-    context.run.log_json(
-        {
-            "release": str(release.path.relative_to(context.root)),
-            "dataset_digest": release.digest,
-            "fingerprint": fingerprint,
-            "weights": weights,
-            "backbone": str(onnx.relative_to(context.root)),
-            "descriptors": descriptors_kind(release.working_size),
-            "failed": failed,
-        },
-        SUMMARY,
+    train = sorted(release.images.index[release.images["split"] == "train"])
+    weights, backbones = stored_backbones(
+        context.data / "backbones", settings, [paths[i] for i in train], release.working_size
     )
-    rate = extraction.n_computed / seconds if extraction.n_computed else 0.0
-    context.run.log_metrics(
+    store = FeatureStore(context.data / "features")
+    done = {
+        backbone.precision: _features(paths, backbone, store, settings, release.working_size)
+        for backbone in backbones
+    }
+    failed = _describe_missing(store, paths, release.working_size)
+    for extraction in done.values():
+        failed |= extraction.failed
+    first, *others = backbones  # training reads the first
+    _check_any(failed, paths)
+    summary = {
+        **_origin(context, release),
+        "weights": weights,
+        "precision": first.precision,
+        "fit": settings.fit,
+        **first.as_dict(context.root),
+        "int8": others[0].as_dict(context.root) if others else None,
+        "failed": {image_id: failure.reason for image_id, failure in failed.items()},
+        "errors": count_failures(failed.values()),
+    }
+    context.run.log_json(summary, SUMMARY)
+    metrics = _metrics(done, summary["errors"], first.precision)
+    if others:
+        metrics |= _agreement(store, backbones, [i for i in paths if i not in failed])
+    context.run.log_metrics(metrics)
+    context.run.set_tags(
         {
-            "images_computed": extraction.n_computed,
-            "images_reused": extraction.n_reused,
-            "images_failed": len(failed),
-            "reached_share": extraction.reached_share,
-            "images_per_second": rate,
+            "backbone.weights": weights,
+            "backbone.fingerprint": first.fingerprint,
+            "backbone.precision": settings.precision,
+            "backbone.fit": settings.fit,
         }
     )
-    context.run.set_tags({"backbone.weights": weights, "backbone.fingerprint": fingerprint})
-    parts = [release.digest, fingerprint, descriptors_kind(release.working_size), *sorted(failed)]
+    parts = [release.digest, *(each.fingerprint for each in backbones),
+             descriptors_kind(release.working_size), *sorted(failed)]  # fmt: skip
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
-    context.run.set_output(digest, store.root / fingerprint)
-    say(
-        f"extract    features of {len(paths) - len(failed):,} of {len(paths):,} images"
-        f" ({extraction.n_reused:,} were there already), backbone weights: {weights}"
-    )
+    context.run.set_output(digest, store.root / first.fingerprint)
+    _say(len(paths), done, failed, weights, metrics)
 
 
-def _backbone(
-    context: StageContext, release: Release, paths: dict[str, Path]
-) -> tuple[str, str, Path]:
-    """Fingerprint, weights and ONNX file of the backbone asked for."""
-    from svg_quality.features.backbone import build_backbone, export_backbone, fingerprint
-
-    settings: ExtractSettings = context.settings
-    train = sorted(release.images.index[release.images["split"] == "train"])[:_CALIBRATION_IMAGES]
-    images = np.stack([preprocess(load_image(paths[i], release.working_size).rgb) for i in train])
-    backbone = build_backbone(settings.weights, images, settings.seed)
-    digest = fingerprint(backbone.extractor)
-    # The size a picture was reduced to and, in 8 bits, the calibration pictures count too.
-    parts = [digest, settings.precision, str(release.working_size), *train]
-    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
-    onnx = context.data / "backbones" / f"{digest}.onnx"
-    if not onnx.exists():
-        unfinished = onnx.with_suffix(".unfinished")
-        export_backbone(backbone.extractor, unfinished)
-        if settings.precision == "int8":
-            from svg_quality.features.quantization import quantize_backbone
-
-            quantize_backbone(unfinished, unfinished, images)
-        unfinished.replace(onnx)
-    return digest, backbone.weights, onnx
+def _features(
+    paths: Mapping[str, Path],
+    backbone: StoredBackbone,
+    store: FeatureStore,
+    settings: ExtractSettings,
+    working_size: int,
+) -> Extraction:
+    with progress_bar(len(paths), f"features, {backbone.precision}") as bar:
+        return extract_features(
+            paths, OnnxGraph(backbone.path), backbone.fingerprint, store,
+            working_size=working_size, batch_size=settings.batch_size, fit=settings.fit,
+            on_images=bar.update,
+        )  # fmt: skip
 
 
 def _describe_missing(
-    store: FeatureStore, paths: dict[str, Path], working_size: int
-) -> dict[str, str]:
-    """Descriptors that no `convert` of this checkout has made; gives reasons by image_id."""
+    store: FeatureStore, paths: Mapping[str, Path], working_size: int
+) -> dict[str, Failure]:
+    """Descriptors that no `convert` of this checkout has made; gives failures by image_id."""
     kind = descriptors_kind(working_size)
     missing = store.missing(kind, list(paths))
-    failed: dict[str, str] = {}
+    failed: dict[str, Failure] = {}
     rows: dict[str, np.ndarray] = {}
     for image_id in progress(missing, len(missing), "descriptors") if missing else ():
         try:
             image = load_image(paths[image_id], working_size)
             rows[image_id] = describe(image.rgb, image.transparent_share)
-        except ImageError as error:
-            failed[image_id] = str(error)
+        except (ConversionError, ImageError, MemoryError) as error:
+            failed[image_id] = Failure.of(error)
     if rows:
         store.add(kind, list(rows), np.stack(list(rows.values())))
     return failed
+
+
+def _check_any(failed: Mapping[str, Failure], paths: Mapping[str, Path]) -> None:
+    if len(failed) == len(paths):
+        first = next((failure.reason for failure in failed.values()), "there is none")
+        raise FeatureError(
+            f"at least one image must have features, none of {len(paths)} has: {first}"
+        )
+
+
+def _origin(context: StageContext, release: Release) -> dict[str, Any]:
+    return {
+        "release": str(release.path.relative_to(context.root)),
+        "dataset_digest": release.digest,
+        "descriptors": descriptors_kind(release.working_size),
+    }
+
+
+def _agreement(
+    store: FeatureStore, backbones: Sequence[StoredBackbone], image_ids: Sequence[str]
+) -> dict[str, float]:
+    from svg_quality.features.quantization import cosines
+
+    found = cosines(*(store.read(each.fingerprint, image_ids) for each in backbones))
+    return {"int8.cosine_mean": float(found.mean()), "int8.cosine_min": float(found.min())}
+
+
+def _metrics(
+    done: Mapping[str, Extraction], errors: Mapping[str, int], trained_on: str
+) -> dict[str, float]:
+    metrics: dict[str, float] = {f"errors.{name}": count for name, count in errors.items()}
+    for precision, extraction in done.items():
+        prefix = "" if precision == trained_on else f"{precision}."
+        metrics |= {
+            f"{prefix}images_computed": extraction.n_computed,
+            f"{prefix}images_reused": extraction.n_reused,
+            f"{prefix}images_failed": len(extraction.failed),
+            f"{prefix}reached_share": extraction.reached_share,
+            f"{prefix}images_per_second": extraction.images_per_second,
+            f"{prefix}batch_size_reached": extraction.batch_size,
+            f"{prefix}peak_process_memory_mib": extraction.peak_memory_mib,
+        }
+    return metrics
+
+
+def _say(
+    n_images: int,
+    done: Mapping[str, Extraction],
+    failed: Mapping[str, Failure],
+    weights: str,
+    metrics: Mapping[str, float],
+) -> None:
+    n_reused = min(extraction.n_reused for extraction in done.values())
+    say(
+        f"extract    features of {n_images - len(failed):,} of {n_images:,} images"
+        f" ({n_reused:,} were there already), backbone weights: {weights}"
+    )
+    for precision, extraction in done.items():
+        if extraction.n_computed:
+            say(
+                f"           {precision}: {extraction.images_per_second:.1f} images/s, at most"
+                f" {extraction.peak_memory_mib:,.0f} MiB of memory so far"
+            )
+    if "int8.cosine_min" in metrics:
+        say(
+            f"           int8 against fp32: cosine {metrics['int8.cosine_mean']:.4f} on average,"
+            f" {metrics['int8.cosine_min']:.4f} at worst"
+        )
+    for category, count in count_failures(failed.values()).items():
+        if count:
+            first = next(each.reason for each in failed.values() if each.category == category)
+            say(f"           {category.replace('_', ' ')}: {count:,}, the first: {first}")
 
 
 def _weights_digest(settings: Settings) -> dict[str, str]:
@@ -129,7 +192,7 @@ def _weights_digest(settings: Settings) -> dict[str, str]:
 EXTRACT = Stage(
     name="extract",
     after=(DATASET,),
-    code=("features", "conversion/images.py", "stages/extract.py"),
+    code=("features", "conversion/images.py", "stages/extract.py", "stages/backbones.py"),
     act=_extract,
     own_digests=_weights_digest,
 )

@@ -46,7 +46,8 @@ def _sentence(prediction: Prediction) -> str:
     return (
         f"SSIM {prediction.ssim:.3f} ({prediction.interval:.0%} interval "
         f"{prediction.ssim_low:.3f} to {prediction.ssim_high:.3f}), "
-        f"about {prediction.svg_bytes:,} bytes, with {asked}; "
+        f"about {prediction.svg_bytes:,} bytes ({prediction.bytes_low:,} to "
+        f"{prediction.bytes_high:,}), with {asked}; "
         f"{prediction.model_name} version {prediction.model_version}"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,17 +20,22 @@ from svg_quality.pages.environment import fixed
 from svg_quality.prediction.bundle import Bundle, write_bundle
 from svg_quality.settings import TrainSettings
 from svg_quality.stages.assess import ImageInputs, assess, flat_metrics, keep_report
-from svg_quality.stages.console import progress_bar, say
+from svg_quality.stages.console import say
+from svg_quality.stages.cut_short import training_folder
 from svg_quality.stages.extract import EXTRACT, SUMMARY
+from svg_quality.stages.fitting import fit_watched
 from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.stages.shipping import Shipped, choose_backbone
 from svg_quality.tracking.registry import register
-from svg_quality.training.data import RowLoader, Rows, build_head
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from svg_quality.model.mlp import QualityHead
 
 VERSION_TAG: Final = "model.version"
 REPORT: Final = "evaluation/evaluation.html"
+_BYTES_FLOOR: Final = 0.01  # natural logarithm: 1% of the size
 _SHIPPED: Final = (  # what a prediction imports
     "defusedxml", "mlflow", "numpy", "onnxruntime", "opencv-python-headless", "pandas", "pillow",
     "resvg_py",
@@ -38,22 +44,64 @@ _RECORDED: Final = ("torch", "onnxruntime", "numpy", "vtracer", "resvg_py")
 
 
 def _train(context: StageContext) -> None:
+    settings: TrainSettings = context.settings
     extracted: dict[str, Any] = json.loads(context.source.artifact(SUMMARY).read_text())
     release = read_release(context.root / extracted["release"])
-    inputs = ImageInputs(
-        FeatureStore(context.data / "features"), extracted["fingerprint"], extracted["descriptors"]
-    )
+    store = FeatureStore(context.data / "features")
+    inputs = ImageInputs(store, extracted["fingerprint"], extracted["descriptors"])
     context.run.log_dataset(release.name, release.digest, release.path, "training")
+    validation = inputs.reached(release.rows("validation"))
+    check_calibration_groups(_groups(release, validation), settings.interval)
+    with (
+        training_folder(
+            context.data / "training", context.run.run_id, context.run.work, settings.resume
+        ) as folder,
+        TemporaryDirectory(prefix="svg-quality-") as scratch,
+    ):
+        train = inputs.rows(inputs.reached(release.rows("train")))
+        head, _ = fit_watched(context, train, inputs.rows(validation), folder)
+        shipped = choose_backbone(head, release, store, extracted, context.root)
+        if shipped.movement is not None:
+            context.run.log_metrics({"int8_movement": shipped.movement})
+        bundle = Path(scratch) / "bundle"
+        digest = _bundle(context, bundle, head, shipped, release, extracted)
+        _evaluate(context, Bundle(bundle), release, shipped.inputs)
+        number = _register(context, bundle, release, extracted["weights"])
+    context.run.set_tags(
+        {
+            VERSION_TAG: str(number),
+            "backbone.weights": extracted["weights"],
+            "backbone.precision": shipped.precision,
+        }
+    )
+    context.run.set_output(digest)
+    say(f"train      registered as svg-quality version {number}")
+
+
+def _bundle(
+    context: StageContext,
+    folder: Path,
+    head: QualityHead,
+    shipped: Shipped,
+    release: Release,
+    extracted: dict[str, Any],
+) -> str:
+    """Write the bundle; gives its digest."""
+    from svg_quality.model.exporting.export import export_head
+
     with TemporaryDirectory(prefix="svg-quality-") as scratch:
-        folder = Path(scratch)
-        head, intervals = _fit(context, release, inputs, folder)
-        digest = write_bundle(
-            folder / "bundle",
-            backbone=context.root / extracted["backbone"],
-            head=head,
-            intervals=intervals,
+        graph = Path(scratch) / "head.onnx"
+        export_head(head, graph)
+        return write_bundle(
+            folder,
+            backbone=shipped.onnx,
+            head=graph,
+            intervals=_intervals(shipped, release, context.settings.interval),
             facts={
-                "backbone": {k: extracted[k] for k in ("fingerprint", "weights")},
+                "backbone": {
+                    "fingerprint": shipped.fingerprint, "precision": shipped.precision,
+                    "weights": extracted["weights"], "fit": extracted["fit"],
+                },
                 "dataset": {
                     "name": release.name, "version": release.version, "digest": release.digest,
                 },
@@ -62,72 +110,28 @@ def _train(context: StageContext) -> None:
                 "versions": {name: version(name) for name in _RECORDED},
             },
         )  # fmt: skip
-        _evaluate(context, Bundle(folder / "bundle"), release, inputs)
-        number = _register(context, folder / "bundle", release, extracted["weights"])
-    context.run.set_tags({VERSION_TAG: str(number), "backbone.weights": extracted["weights"]})
-    context.run.set_output(digest)
-    say(f"train      registered as svg-quality version {number}")
 
 
-def _fit(
-    context: StageContext, release: Release, inputs: ImageInputs, folder: Path
-) -> tuple[Path, dict[str, Conformal]]:
-    """Fit the head; gives its ONNX file and the intervals calibrated on the validation split."""
-    import torch
-
-    from svg_quality.model.export import export_head
-    from svg_quality.model.mlp import HeadConfig
-    from svg_quality.training.trainer import QualityModelTrainer, TrainingConfig
-
-    settings: TrainSettings = context.settings
-    train = inputs.rows(inputs.reached(release.rows("train")))
-    validation_frame = inputs.reached(release.rows("validation"))
-    validation = inputs.rows(validation_frame)
-    groups = validation_frame["image_id"].map(release.images["group"]).to_numpy()
-    check_calibration_groups(groups, settings.interval)
-    # A step lasts about a millisecond: where other work holds a core, two threads of OpenMP wait
-    # for each other most of the time (15 times as long as one thread, experiments/LOG.md).
-    torch.set_num_threads(1)
-    torch.manual_seed(settings.seed)
-    head = build_head(train, HeadConfig(dropout_rate=settings.dropout_rate))
-    config = TrainingConfig(
-        epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        patience=settings.patience,
-        seed=settings.seed,
-    )
-    with progress_bar(settings.epochs, "training") as bar:
-
-        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            bar.set_postfix_str(f"validation MAE {metrics['val_ssim_mae']:.4f}", refresh=False)
-            bar.update()
-
-        trainer = QualityModelTrainer(head, config, folder / "checkpoints", on_epoch)
-        fitted = trainer.train(
-            RowLoader(train, settings.batch_size, shuffle=True, seed=settings.seed),
-            RowLoader(validation, 4096),
-        )
-    context.run.log_history(fitted["training_history"], first_step=1)
-    context.run.log_metrics(
-        {k: fitted[k] for k in ("training_time", "epochs_completed", "best_epoch", "best_val_loss")}
-    )
-    context.run.log_artifact(folder / "checkpoints", "checkpoints")
-    export_head(head, folder / "head.onnx")
-    return folder / "head.onnx", _calibrated(head, validation, groups, settings.interval)
-
-
-def _calibrated(
-    head: QualityHead, validation: Rows, groups: np.ndarray, level: float
-) -> dict[str, Conformal]:
+def _intervals(shipped: Shipped, release: Release, level: float) -> dict[str, Conformal]:
     """Intervals that hold for new logos, from logos the head was not fitted to."""
-    from svg_quality.training.trainer import predict_rows
+    groups, said, rows = _groups(release, shipped.frame), shipped.said, shipped.rows
+    return {
+        "ssim": calibrate(rows.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, level),
+        "log_bytes": calibrate(
+            rows.log_bytes,
+            said.log_bytes.numpy(),
+            said.log_bytes_spread.numpy(),
+            groups,
+            level,
+            floor=_BYTES_FLOOR,
+            limits=(-math.inf, math.inf),
+        ),
+    }
 
-    said = predict_rows(head, RowLoader(validation, 4096))
-    interval = calibrate(
-        validation.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, level
-    )
-    return {"ssim": interval}
+
+def _groups(release: Release, frame: pd.DataFrame) -> np.ndarray:
+    groups: np.ndarray = frame["image_id"].map(release.images["group"]).to_numpy()
+    return groups
 
 
 def _evaluate(context: StageContext, bundle: Bundle, release: Release, inputs: ImageInputs) -> None:
@@ -174,6 +178,6 @@ TRAIN = Stage(
     name="train",
     after=(EXTRACT,),
     code=("model", "training", "evaluation", "features/inputs.py", "prediction", "stages/assess.py",
-          "stages/train.py"),
+          "stages/recipe.py", "stages/shipping.py", "stages/train.py"),
     act=_train,
 )  # fmt: skip

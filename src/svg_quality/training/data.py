@@ -1,16 +1,15 @@
-"""Arrays in, standardised batches out: what a trainer reads.
+"""Batches in a seeded order, and the statistics that standardise what is in them.
 
-Features are kept once per image and picked by row as batches are made. The statistics that
-standardise inputs and targets come from the training rows alone; the head applies them itself,
-so batches carry raw numbers.
+The statistics come from the training rows alone; the head applies them itself, so batches carry
+raw numbers.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -18,55 +17,20 @@ from torch import Tensor
 
 from svg_quality.errors import DatasetError
 from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.training.dataset import BatchMemory, QualityPredictionDataset
+from svg_quality.training.rows import IMAGES_AT_ONCE, Batch, Features, Rows
+
+__all__ = ["Batch", "RowLoader", "Rows", "build_head", "fit_scaling"]
 
 _BOUND = 0.9999  # SSIM of 1 has no inverse hyperbolic tangent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Measured conversions with their inputs: ``n`` rows of ``n_images`` images."""
-
-    features: np.ndarray  # float32 (n_images, d_features)
-    image_index: np.ndarray  # int64 (n,), into features
-    tabular: np.ndarray  # float32 (n, d_tabular)
-    ssim: np.ndarray  # float32 (n,), in [-1, 1]
-    log_bytes: np.ndarray  # float32 (n,), natural logarithm
-
-    def __post_init__(self) -> None:
-        n = len(self.ssim)
-        if not len(self.image_index) == len(self.tabular) == len(self.log_bytes) == n > 0:
-            raise DatasetError(f"rows must be one or more and of one number, got {n} SSIM values")
-        if self.image_index.min() < 0 or self.image_index.max() >= len(self.features):
-            raise DatasetError(f"image_index must be in [0, {len(self.features)})")
-        for name in ("features", "tabular", "ssim", "log_bytes"):
-            if not np.isfinite(getattr(self, name)).all():
-                raise DatasetError(f"inputs and targets must be finite, {name} is not")
-
-    def __len__(self) -> int:
-        return len(self.ssim)
-
-    def take(self, rows: np.ndarray) -> Rows:
-        """Some of the rows, by index or mask; the features are shared."""
-        return Rows(
-            self.features,
-            self.image_index[rows],
-            self.tabular[rows],
-            self.ssim[rows],
-            self.log_bytes[rows],
-        )
-
-
-class Batch(NamedTuple):
-    """Rows as tensors, float32."""
-
-    features: Tensor  # (B, d_features)
-    tabular: Tensor  # (B, d_tabular)
-    ssim: Tensor  # (B,)
-    log_bytes: Tensor  # (B,)
-
-
 class RowLoader:
     """Batches of `Rows`; a new order at each pass where it shuffles.
+
+    Batches are written into memory that is lent again as soon as nobody holds a tensor of the
+    last one: keep what you like, it is never written over. torch's own `DataLoader` takes the
+    same dataset, but makes new memory for each batch and prefetches by processes only.
 
     Args:
         rows: to read.
@@ -74,17 +38,32 @@ class RowLoader:
             needs two.
         shuffle: whether to mix the rows, as training does.
         seed: of the order.
+        prefetch: batches that a thread reads ahead; 0 reads in the caller's own. None: 2 where
+            features are read from a file, else 0, for picking rows in memory is faster than
+            handing them over (experiments/LOG.md).
     """
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        prefetch: int | None = None,
+    ) -> None:
         if batch_size < 2:
             raise DatasetError(f"batch_size must be at least 2, got {batch_size}")
-        self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
-        self._features = torch.from_numpy(np.ascontiguousarray(rows.features, np.float32))
-        self._index = torch.from_numpy(np.asarray(rows.image_index, np.int64))
-        self._tabular = torch.from_numpy(np.ascontiguousarray(rows.tabular, np.float32))
-        self._ssim = torch.from_numpy(np.asarray(rows.ssim, np.float32))
-        self._log_bytes = torch.from_numpy(np.asarray(rows.log_bytes, np.float32))
+        if prefetch is None:
+            prefetch = 0 if type(rows.features) is np.ndarray else 2
+        if prefetch < 0:
+            raise DatasetError(f"prefetch must be at least 0, got {prefetch}")
+        self.rows, self.batch_size, self.shuffle, self.prefetch = (
+            rows,
+            batch_size,
+            shuffle,
+            prefetch,
+        )
+        self.dataset = QualityPredictionDataset(rows)
         self._generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
@@ -94,14 +73,38 @@ class RowLoader:
     def __iter__(self) -> Iterator[Batch]:
         n = len(self.rows)
         order = torch.randperm(n, generator=self._generator) if self.shuffle else torch.arange(n)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            picked = order[start : start + self.batch_size]
-            yield Batch(
-                self._features[self._index[picked]],
-                self._tabular[picked],
-                self._ssim[picked],
-                self._log_bytes[picked],
-            )
+        starts = range(0, len(self) * self.batch_size, self.batch_size)
+        picked = [order[start : start + self.batch_size].numpy() for start in starts]
+        memory = BatchMemory(self.dataset.size(min(n, self.batch_size)))
+        if not self.prefetch:
+            return (self.dataset.read(rows, memory.lend()) for rows in picked)
+        return self._ahead(picked, memory)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """From what the next order follows."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Give the orders that a loader gave after its `state_dict`."""
+        self._generator.set_state(state["generator"])
+
+    def _ahead(self, picked: list[np.ndarray], memory: BatchMemory) -> Iterator[Batch]:
+        """The thread ends with the pass: also where the caller leaves it, or an error does."""
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(1, "batches") as reader:
+            try:
+                for rows in picked:
+                    waiting.append(reader.submit(self._read, rows, memory))
+                    if len(waiting) > self.prefetch:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _read(self, rows: np.ndarray, memory: BatchMemory) -> Batch:
+        return self.dataset.read(rows, memory.lend())
 
 
 def build_head(train: Rows, settings: HeadConfig, n_bins: int = 8) -> QualityHead:
@@ -125,15 +128,15 @@ def fit_scaling(train: Rows, n_bins: int = 8) -> dict[str, Tensor]:
     target is scaled as ``atanh(SSIM)``, the scale on which the head is linear. And the pieces of
     each tabular column: between its ``n_bins`` quantiles, equal ones counted once.
     """
-    seen = train.features[np.unique(train.image_index)]
+    features_mean, features_scale = _moments(train.features, np.unique(train.image_index))
     warped = np.arctanh(np.clip(train.ssim, -_BOUND, _BOUND))
     targets = np.stack([warped, train.log_bytes], 1)
     column, start, width = _pieces(train.tabular, n_bins)
     return {
-        "features_mean": _tensor(seen.mean(0, dtype=np.float64)),
-        "features_scale": _tensor(_deviation(seen)),
+        "features_mean": _tensor(features_mean),
+        "features_scale": _tensor(_scale(features_scale)),
         "target_mean": _tensor(targets.mean(0, dtype=np.float64)),
-        "target_scale": _tensor(_deviation(targets)),
+        "target_scale": _tensor(_scale(targets.std(0, dtype=np.float64))),
         "piece_column": torch.from_numpy(column),
         "piece_start": _tensor(start),
         "piece_width": _tensor(width),
@@ -152,9 +155,25 @@ def _pieces(tabular: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray, n
     return column.astype(np.int64), start, np.maximum(width, 1e-6)
 
 
-def _deviation(values: np.ndarray) -> np.ndarray:
-    spread: np.ndarray = values.std(0, dtype=np.float64)
-    return np.where(spread < 1e-6, 1.0, spread)
+def _moments(features: Features, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation, float64 ``(d,)``, holding few rows at a time.
+
+    Parts are merged as in Chan, Golub, LeVeque (1983), doi:10.1080/00031305.1983.10483115.
+    """
+    n, mean, squares = 0, np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        part = np.asarray(features[images[start : start + IMAGES_AT_ONCE]], np.float64)
+        part_mean = part.mean(0)
+        apart = part_mean - mean
+        both = n + len(part)
+        squares += np.square(part - part_mean).sum(0) + apart**2 * (n * len(part) / both)
+        mean += apart * (len(part) / both)
+        n = both
+    return mean, np.sqrt(squares / n)
+
+
+def _scale(deviation: np.ndarray) -> np.ndarray:
+    return np.where(deviation < 1e-6, 1.0, deviation)
 
 
 def _tensor(values: np.ndarray) -> Tensor:

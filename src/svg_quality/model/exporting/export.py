@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import onnx
 import torch
 
@@ -47,14 +46,3 @@ def export_head(model: QualityHead, path: Path) -> None:
             dynamo=False,
         )
     onnx.checker.check_model(onnx.load(path), full_check=True)
-
-
-def largest_difference(
-    model: QualityHead, outputs: dict[str, np.ndarray], features: np.ndarray, tabular: np.ndarray
-) -> float:
-    """How far a graph's outputs are from the head's own on the same inputs, at most."""
-    with torch.no_grad():
-        said = model.eval()(torch.from_numpy(features), torch.from_numpy(tabular))
-    return max(
-        float(np.abs(outputs[name] - value.numpy()).max()) for name, value in said._asdict().items()
-    )

@@ -1,0 +1,1 @@
+"""A model as files for other programs, shown to say the same."""

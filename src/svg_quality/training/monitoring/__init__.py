@@ -1,0 +1,1 @@
+"""What a training does to the machine, and what it does wrong."""
