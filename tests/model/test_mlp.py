@@ -54,8 +54,25 @@ def test_pieces_follow_the_written_out_encoding() -> None:
         "piece_start": torch.tensor([0.0, 2.0, -1.0, 5.0]),
         "piece_width": torch.tensor([2.0, 4.0, 2.0, 1.0]),
     })  # fmt: skip
-    got = made._pieces(torch.tensor([[3.0, 0.0, 4.0], [-9.0, 1e6, 5.25]]))
+    got = made._pieces(torch.tensor([[3.0, 0.0, 4.0], [-9.0, 1e6, 5.25]]), slice(None))
     assert torch.allclose(got, torch.tensor([[1, 0.25, 0.5, 0], [0, 0, 1, 0.25]]))
+
+
+def test_what_tells_of_the_picture_may_be_given_once_or_in_every_row() -> None:
+    """Three sets of one picture, and a written-out first layer, say the same."""
+    config = HeadConfig(
+        d_tabular=4, d_pieces=4, d_picture=2, d_picture_pieces=2, d_features=8, d_bottleneck=2,
+        hidden_dims=(16,), n_members=1,
+    )  # fmt: skip
+    made = head(config).eval()
+    made.set_scaling({"piece_column": torch.arange(4)})
+    features, sets = torch.randn(1, 8), torch.rand(3, 2)
+    tabular = torch.cat([sets, torch.rand(1, 2).expand(3, 2)], 1)
+    once, every_row = (made(given, tabular) for given in (features, features.expand(3, 8)))
+    for one, other in zip(once, every_row, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+    whole = torch.cat([tabular, made.bottleneck(features.clamp(-5, 5)).expand(3, 2)], 1)
+    assert torch.allclose(torch.tanh(made.ensemble[0](whole)[:, 0]), once.ssim, atol=1e-6)
 
 
 def test_members_differ_from_the_start() -> None:

@@ -1,4 +1,4 @@
-"""The tabular inputs: parameters, a picture's statistics, look-ups, and what the probes gave.
+"""The tabular inputs: parameters, look-ups, a picture's statistics, and what the probes gave.
 
 A look-up is a descriptor table read at the parameters of the row: regions kept, boundary left,
 error made and so on, at this colour precision, speckle filter and layer difference. Between grid
@@ -37,17 +37,19 @@ PARAMETER_NAMES: Final = (
 )  # fmt: skip
 LOOKUP_NAMES: Final = tuple(f"at_{name}" for name in (*BINARY_BY_SPECKLE, *BY_BITS, *BY_GRID))
 TABULAR_NAMES: Final[tuple[str, ...]] = (
-    *PARAMETER_NAMES, *SIMPLE_NAMES, *LOOKUP_NAMES, *PROBE_NAMES,
+    *PARAMETER_NAMES, *LOOKUP_NAMES, *SIMPLE_NAMES, *PROBE_NAMES,
 )  # fmt: skip
 _ENDS: Final = tuple(
-    accumulate(map(len, (PARAMETER_NAMES, SIMPLE_NAMES, LOOKUP_NAMES, PROBE_NAMES)))
+    accumulate(map(len, (PARAMETER_NAMES, LOOKUP_NAMES, SIMPLE_NAMES, PROBE_NAMES)))
 )
 BLOCKS: Final = {  # for ablations, for the baselines, and for the head
     "parameters": slice(0, _ENDS[0]),
-    "simple": slice(_ENDS[0], _ENDS[1]),
-    "lookups": slice(_ENDS[1], _ENDS[2]),
+    "lookups": slice(_ENDS[0], _ENDS[1]),
+    "simple": slice(_ENDS[1], _ENDS[2]),
     "probes": slice(_ENDS[2], _ENDS[3]),
 }
+
+N_OF_PICTURE: Final = _ENDS[3] - _ENDS[1]  # trailing columns: the same for all sets of a picture
 
 _GET = attrgetter(*NAMES)
 _N_SIMPLE, _N_BINARY = len(SIMPLE_NAMES), len(BINARY_BY_SPECKLE) * len(SPECKLES)
@@ -104,7 +106,7 @@ def tabular_rows(
     simple = descriptors[image_index, :_N_SIMPLE]
     looked_up = _looked_up(np.asarray(descriptors), image_index, arrays)
     probed = descriptors[image_index, -_N_PROBED:]
-    return np.concatenate([encoded, simple, looked_up, probed], 1).astype(np.float32)
+    return np.concatenate([encoded, looked_up, simple, probed], 1).astype(np.float32)
 
 
 def _encoded(values: dict[str, np.ndarray]) -> np.ndarray:

@@ -18,10 +18,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from svg_quality.errors import ModelError
 from svg_quality.model.dropout import BitDropout
@@ -131,9 +132,11 @@ class HeadConfig(JsonConfig):
 
     d_tabular: int = 1
     d_pieces: int = 1  # of the piecewise-linear encoding; `training.data.fit_scaling` finds them
+    d_picture: int = 0  # trailing tabular columns that tell of the picture, not of the set
+    d_picture_pieces: int = 0  # the pieces of these, the last ones
     d_features: int = 2048
     d_bottleneck: int = 8  # 0 leaves the features out
-    hidden_dims: tuple[int, ...] = (512, 512)
+    hidden_dims: tuple[int, ...] = (512, 256)
     n_members: int = 3
     dropout_rate: float = 0.3
     feature_dropout_rate: float = 0.5  # of the features, before the bottleneck
@@ -192,8 +195,9 @@ class QualityHead(nn.Module):
             raise ModelError(f"sizes must be positive, got {config}")
         self.config = config
         self.feature_dropout = BitDropout(config.feature_dropout_rate)
-        self.bottleneck = nn.Linear(config.d_features, max(config.d_bottleneck, 1))
-        nn.init.normal_(self.bottleneck.weight, std=0.3 * config.d_features**-0.5)
+        if config.d_bottleneck:
+            self.bottleneck = nn.Linear(config.d_features, config.d_bottleneck)
+            nn.init.normal_(self.bottleneck.weight, std=0.3 * config.d_features**-0.5)
         self.ensemble = nn.ModuleList(
             multilayer_perceptron(
                 config.d_pieces + config.d_bottleneck + self._d_interpolated(),
@@ -230,15 +234,9 @@ class QualityHead(nn.Module):
 
     def members(self, features: Tensor, tabular: Tensor) -> MemberOutputs:
         """What each member says: inputs as for `forward`, outputs ``(B, k)``."""
-        inputs = self._pieces(tabular)
-        if self.config.d_bottleneck:
-            scaled = (features - self.features_mean) / self.features_scale
-            scaled = scaled.clamp(-self.config.clip, self.config.clip)
-            narrow = self.bottleneck(self.feature_dropout(scaled))
-            inputs = torch.cat([inputs, narrow.expand(inputs.shape[0], -1)], 1)
-        else:
-            inputs = inputs + 0 * features[:, :1]  # so that an exported graph keeps its input
-        raw = self._raw(inputs, tabular)
+        raw = self._raw(features, tabular)
+        if not self.config.d_bottleneck:
+            raw = raw + 0 * features[:, :1, None]  # so that an exported graph keeps its input
         points = raw[..., :2] * self.target_scale + self.target_mean
         return MemberOutputs(torch.tanh(points[..., 0]), points[..., 1], raw[..., 2], raw[..., 3])
 
@@ -252,29 +250,63 @@ class QualityHead(nn.Module):
             _spread(said.log_bytes, said.log_bytes_log_error),
         )
 
+    def _members(self) -> list[nn.Sequential]:
+        return cast(list[nn.Sequential], list(self.ensemble))
+
     def _d_interpolated(self) -> int:
         return 2 * self.config.n_mixtures if self.config.n_probes else 0
 
-    def _raw(self, inputs: Tensor, tabular: Tensor) -> Tensor:
-        """What each member gives, ``(B, k, 4)``; with probes, it corrects its first mixture."""
-        if not self.config.n_probes:
-            return torch.stack([member(inputs) for member in self.ensemble], 1)
-        probed = probed_targets(tabular, self.config.n_probes, self.target_mean, self.target_scale)
-        query, said = tabular[:, : self.config.d_query], []
-        for member, interpolate in zip(self.ensemble, self.interpolations, strict=True):
+    def _raw(self, features: Tensor, tabular: Tensor) -> Tensor:
+        """What each member gives, ``(B, k, 4)``; with probes, it corrects its first mixture.
+
+        What tells of the picture goes through the first layer apart from what tells of the set:
+        for many sets of one picture, that is most of the work, once.
+        """
+        config, n_set = self.config, self.config.d_pieces - self.config.d_picture_pieces
+        picture = tabular[: features.shape[0]]  # the one row that all sets share, or every row
+        of_set = self._pieces(tabular, slice(0, n_set))
+        of_picture = self._of_picture(features, picture)
+        if not config.n_probes:
+            return torch.stack([_through(m, of_set, of_picture) for m in self._members()], 1)
+        probed = probed_targets(picture, config.n_probes, self.target_mean, self.target_scale)
+        query, said = tabular[:, : config.d_query], []
+        for member, interpolate in zip(self._members(), self.interpolations, strict=True):
             between = interpolate(query, probed)
-            raw = member(torch.cat([inputs, between.flatten(1)], 1))
+            raw = _through(member, torch.cat([of_set, between.flatten(1)], 1), of_picture)
             said.append(torch.cat([raw[:, :2] + between[:, :, 0], raw[:, 2:]], 1))
         return torch.stack(said, 1)
 
-    def _pieces(self, tabular: Tensor) -> Tensor:
-        """The piecewise-linear encoding, ``(B, d_pieces)`` in [0, 1].
+    def _of_picture(self, features: Tensor, picture: Tensor) -> Tensor | None:
+        """Pieces of the picture's columns and its narrowed features; None where neither is used."""
+        config, parts = self.config, []
+        if config.d_picture_pieces:
+            parts.append(self._pieces(picture, slice(-config.d_picture_pieces, None)))
+        if config.d_bottleneck:
+            scaled = (features - self.features_mean) / self.features_scale
+            scaled = scaled.clamp(-config.clip, config.clip)
+            parts.append(self.bottleneck(self.feature_dropout(scaled)))
+        return torch.cat(parts, 1) if parts else None
+
+    def _pieces(self, tabular: Tensor, which: slice) -> Tensor:
+        """The piecewise-linear encoding, ``(B, pieces)`` in [0, 1].
 
         A column's range is cut at its quantiles; each piece says how far the value has come
         through it. So a straight layer can bend at the cuts, and no value is an outlier.
         """
-        through = (tabular.index_select(1, self.piece_column) - self.piece_start) / self.piece_width
-        return through.clamp(0, 1)
+        come = tabular.index_select(1, self.piece_column[which]) - self.piece_start[which]
+        return (come / self.piece_width[which]).clamp(0, 1)
+
+
+def _through(member: nn.Sequential, of_set: Tensor, of_picture: Tensor | None) -> Tensor:
+    """A member on both parts of its inputs, where the second may have one row for all."""
+    if of_picture is None:
+        said: Tensor = member(of_set)
+        return said
+    first = cast(nn.Linear, member[0])
+    of_both = linear(of_set, first.weight[:, : -of_picture.shape[1]], first.bias)
+    of_both = of_both + linear(of_picture, first.weight[:, -of_picture.shape[1] :])
+    raw: Tensor = member[1:](of_both)
+    return raw
 
 
 def _spread(said: Tensor, log_error: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svg_quality.features.inputs import PARAMETER_NAMES
+from svg_quality.features.inputs import N_OF_PICTURE, PARAMETER_NAMES
 from svg_quality.features.probes import PROBES
 from svg_quality.model.losses import LossConfig
 from svg_quality.model.mlp import HeadConfig
@@ -20,6 +20,7 @@ def recipe_of(settings: TrainSettings) -> Recipe:
             d_bottleneck=settings.d_bottleneck,
             dropout_rate=settings.dropout_rate,
             use_batch_norm=settings.batch_norm,
+            d_picture=N_OF_PICTURE,
             d_query=len(PARAMETER_NAMES),
             n_probes=len(PROBES),
         ),

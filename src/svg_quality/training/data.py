@@ -20,8 +20,6 @@ from svg_quality.model.mlp import HeadConfig, QualityHead
 from svg_quality.training.dataset import BatchMemory, QualityPredictionDataset
 from svg_quality.training.rows import IMAGES_AT_ONCE, Batch, Features, Rows
 
-__all__ = ["Batch", "RowLoader", "Rows", "build_head", "fit_scaling"]
-
 _BOUND = 0.9999  # SSIM of 1 has no inverse hyperbolic tangent
 
 
@@ -110,11 +108,13 @@ class RowLoader:
 def build_head(train: Rows, settings: HeadConfig, n_bins: int = 8) -> QualityHead:
     """A head for these rows: sizes and scaling from the training rows, the rest from settings."""
     scaling = fit_scaling(train, n_bins)
+    n_columns = train.tabular.shape[1]
     config = dataclasses.replace(
         settings,
-        d_tabular=train.tabular.shape[1],
+        d_tabular=n_columns,
         d_features=train.features.shape[1],
         d_pieces=len(scaling["piece_start"]),
+        d_picture_pieces=int((scaling["piece_column"] >= n_columns - settings.d_picture).sum()),
     )
     head = QualityHead(config)
     head.set_scaling(scaling)
