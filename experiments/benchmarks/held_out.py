@@ -20,6 +20,7 @@ from svg_quality.conversion.sampling import sample_parameters
 from svg_quality.dataset.cleaning.clean import clean_conversions
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.logos import discover_logos, read_excluded
+from svg_quality.dataset.releases.release import Release, read_release
 from svg_quality.dataset.splits.split import near_duplicate_groups
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.evaluation.metrics import regions
@@ -31,11 +32,13 @@ from svg_quality.settings import Settings
 from svg_quality.stages.assess import ImageInputs
 from svg_quality.stages.convert import CONVERT, TABLE, descriptors_kind
 from svg_quality.stages.pipeline import run_stage
-from svg_quality.training.data import Rows
+from svg_quality.tracking.resolve import ResolvedModel, resolve
+from svg_quality.training.rows import Rows
 
 N_SETS: Final = 16
 EVERYDAY_SHARE: Final = 0.75
 SEED: Final = 7
+MAX_DISTANCE: Final = 6  # bits of pHash, as in the list of held-out logos
 EXPERIMENT: Final = "svg-quality-benchmarks"
 NAMES: Final = HERE / "held_out_logos.txt"
 
@@ -78,7 +81,7 @@ def measure_logos(root: Path, folder: Path, model: Path, bundle: Bundle) -> Held
     readable = 1 - run.metrics["logos_rejected"] / len(discover_logos(str(folder)))
     frame = clean_conversions(pd.read_parquet(run.artifact(TABLE))).kept
     images = frame.groupby("image_id")[["perceptual_hash", "derived_from"]].first()
-    groups = near_duplicate_groups(images, max_distance=6)
+    groups = near_duplicate_groups(images, max_distance=MAX_DISTANCE)
     frame = frame.assign(group=frame["image_id"].map(groups))
     inputs, reached = _inputs(root, model, bundle, frame)
     frame = inputs.reached(frame)
@@ -119,20 +122,33 @@ def regions_of(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     return {**regions(sets), "drawn_over_the_full_ranges": np.array(drawn)}
 
 
+def in_production(root: Path) -> tuple[ResolvedModel, Bundle, Release]:
+    """The model in Production, its bundle, and the release that it was trained on."""
+    resolved = resolve("models:/svg-quality/Production")
+    bundle = Bundle(resolved.path)
+    dataset = bundle.manifest["dataset"]
+    release = read_release(root / "data/releases" / dataset["name"] / dataset["version"])
+    return resolved, bundle, release
+
+
 def refuse_leaks(frame: pd.DataFrame, trained_on: Iterable[str]) -> None:
-    """End the program where a picture of the measurement was trained on."""
+    """End the program where a picture of the measurement was trained on.
+
+    Near-duplicates are not looked for here: the list of held-out logos was made without any.
+    """
     leaked = set(frame["image_id"]) & set(trained_on)
     if leaked:
         raise SystemExit(f"held-out logos must not be in the release, {len(leaked)} are")
 
 
-def resampled(groups: np.ndarray, values: np.ndarray, n_draws: int = 2000) -> list[float]:
-    """95% interval of the mean of ``values``, logos drawn whole."""
-    _, of_row = np.unique(groups, return_inverse=True)
-    n_groups = of_row.max() + 1
-    draws = np.random.default_rng(0).multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_draws)
-    means = draws @ np.bincount(of_row, values) / (draws @ np.bincount(of_row))
-    return [round(float(end), 6) for end in np.quantile(means, [0.025, 0.975])]
+def near_trained(frame: pd.DataFrame, release: Release) -> int:
+    """Images of a measurement that share a group of near-duplicates with the release's."""
+    columns = ["perceptual_hash", "derived_from"]
+    asked = frame.groupby("image_id")[columns].first()
+    groups = near_duplicate_groups(
+        pd.concat([asked, release.images[columns]]), max_distance=MAX_DISTANCE
+    )
+    return int(groups.loc[asked.index].isin(groups.loc[release.images.index]).sum())
 
 
 def counted(held_out: HeldOut) -> Mapping[str, Any]:

@@ -13,29 +13,31 @@ from held_out import (
     HeldOut,
     counted,
     held_out_logos,
+    in_production,
     measure_logos,
     refuse_leaks,
     regions_of,
-    resampled,
 )
 from record import write_result
 
-from svg_quality.dataset.releases.release import read_release
 from svg_quality.evaluation.baselines import BaselinePrediction, fit_and_predict
-from svg_quality.evaluation.metrics import cluster_bootstrap, coverage, score
-from svg_quality.prediction.bundle import Bundle, Scores
-from svg_quality.tracking.resolve import resolve
+from svg_quality.evaluation.metrics import (
+    cluster_bootstrap,
+    cluster_mean_interval,
+    coverage,
+    covered,
+    score,
+)
+from svg_quality.evaluation.residuals import quality_band_masks
+from svg_quality.prediction.bundle import Scores
 from svg_quality.tracking.store import project_root
 
-BANDS = {"below 0.6": (-1.0, 0.6), "0.6 to 0.8": (0.6, 0.8), "0.8 and above": (0.8, 1.01)}
+N_DRAWS = 2000
 
 
 def main() -> None:
     root = project_root()
-    resolved = resolve("models:/svg-quality/Production")
-    bundle = Bundle(resolved.path)
-    dataset = bundle.manifest["dataset"]
-    release = read_release(root / "data/releases" / dataset["name"] / dataset["version"])
+    resolved, bundle, release = in_production(root)
     held_out = measure_logos(root, held_out_logos(root), resolved.path, bundle)
     refuse_leaks(held_out.frame, release.images.index)
     rows = held_out.rows
@@ -44,7 +46,7 @@ def main() -> None:
     figures = {
         "model_version": resolved.version,
         "backbone_weights": bundle.manifest["backbone"]["weights"],
-        "dataset": dataset,
+        "dataset": bundle.manifest["dataset"],
         "training_logos": len(np.unique(train.image_index)),
         "training_rows": len(train),
         **counted(held_out),
@@ -83,8 +85,7 @@ def by_band(held_out: HeldOut, said: Scores) -> dict[str, Any]:
     ssim, everyday = held_out.rows.ssim, regions_of(held_out.frame)["everyday"]
     groups = held_out.frame["group"].to_numpy()
     figures: dict[str, Any] = {}
-    for name, (low, high) in BANDS.items():
-        inside = (ssim >= low) & (ssim < high)
+    for name, inside in quality_band_masks(ssim).items():
         for region, mask in (("full", inside), ("everyday", inside & everyday)):
             figures.setdefault(region, {})[name] = {"rows": int(mask.sum())} | coverage(
                 ssim[mask], said.ssim_low[mask], said.ssim_high[mask], groups[mask]
@@ -107,7 +108,7 @@ def mae_difference(
     less = own - others
     return {
         "mean": float(less.mean()),
-        "interval_95": resampled(groups, less),
+        "interval_95": cluster_mean_interval(less, groups, N_DRAWS),
         "ratio": float(own.mean() / others.mean()),
     }
 
@@ -115,8 +116,10 @@ def mae_difference(
 def coverage_with_interval(
     measured: np.ndarray, low: np.ndarray, high: np.ndarray, groups: np.ndarray
 ) -> dict[str, Any]:
-    held = ((measured >= low) & (measured <= high)).astype(float)
-    return coverage(measured, low, high, groups) | {"interval_95": resampled(groups, held)}
+    held = covered(measured, low, high)
+    return coverage(measured, low, high, groups) | {
+        "interval_95": cluster_mean_interval(held, groups, N_DRAWS)
+    }
 
 
 if __name__ == "__main__":

@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from held_out import HERE, counted, measure_logos, refuse_leaks
+from held_out import counted, in_production, measure_logos, near_trained, refuse_leaks
 from measure_accuracy import by_band, region_figures
-from record import write_result
+from record import HERE, write_result
 
 from svg_quality.conversion.rendering import render
-from svg_quality.dataset.releases.release import read_release
 from svg_quality.evaluation.baselines import fit_and_predict
-from svg_quality.prediction.bundle import Bundle
-from svg_quality.tracking.resolve import resolve
 from svg_quality.tracking.store import project_root
 
 PACKAGE = "@iconify-json/skill-icons@1.2.4"
@@ -30,10 +27,7 @@ SIZE = 256  # px
 
 def main() -> None:
     root = project_root()
-    resolved = resolve("models:/svg-quality/Production")
-    bundle = Bundle(resolved.path)
-    dataset = bundle.manifest["dataset"]
-    release = read_release(root / "data/releases" / dataset["name"] / dataset["version"])
+    resolved, bundle, release = in_production(root)
     held_out = measure_logos(
         root, skill_icons(root / "data" / "skill-icons"), resolved.path, bundle
     )
@@ -46,9 +40,10 @@ def main() -> None:
         "source": PACKAGE,
         "model_version": resolved.version,
         **counted(held_out),
+        "images_that_look_like_a_trained_one": near_trained(held_out.frame, release),
         "regions": figures,
         "interval_90_by_band": by_band(held_out, said),
-        "drop": drop(figures),
+        "drop": drop(figures, resolved.version),
     })  # fmt: skip
 
 
@@ -76,9 +71,15 @@ def skill_icons(folder: Path) -> Path:
     return pictures
 
 
-def drop(figures: dict[str, Any]) -> dict[str, Any]:
+def drop(figures: dict[str, Any], version: str | None) -> dict[str, Any]:
     """This source's figures less those of the held-out logos of the training source."""
-    known = json.loads((HERE / "accuracy.json").read_text())["figures"]["regions"]
+    accuracy = json.loads((HERE / "accuracy.json").read_text())["figures"]
+    if accuracy["model_version"] != version:
+        raise SystemExit(
+            f"accuracy.json must be of version {version} too, it is of version"
+            f" {accuracy['model_version']}: run measure_accuracy.py first"
+        )
+    known = accuracy["regions"]
     return {
         region: {
             f"{target}_{metric}": entry[target]["model"][metric]

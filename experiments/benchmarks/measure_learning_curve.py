@@ -13,33 +13,38 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from held_out import HeldOut, counted, held_out_logos, measure_logos, refuse_leaks, regions_of
+from held_out import (
+    HeldOut,
+    counted,
+    held_out_logos,
+    in_production,
+    measure_logos,
+    refuse_leaks,
+    regions_of,
+)
 from record import write_result
 
-from svg_quality.dataset.releases.release import Release, read_release
+from svg_quality.dataset.releases.release import Release
 from svg_quality.evaluation.baselines import fit_and_predict
 from svg_quality.evaluation.metrics import score
-from svg_quality.prediction.bundle import Bundle
 from svg_quality.settings import TrainSettings
 from svg_quality.stages.recipe import recipe_of
-from svg_quality.tracking.resolve import resolve
 from svg_quality.tracking.store import project_root
-from svg_quality.training.data import RowLoader, Rows
+from svg_quality.training.data import RowLoader
 from svg_quality.training.recipe import fit_head
+from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import predict_rows
 
 LOGOS: Final = (100, 300, 900, 0)  # unlike logos; 0 for all there are
-SETS: Final = (4, 8, 16, 0)  # per image
+SETS: Final = (6, 12, 0)  # per image
+ROWS_SEEN: Final = 400_000  # of a training, epoch by epoch: about as many steps for each
 SEED: Final = 0
 
 
 def main() -> None:
     torch.set_num_threads(1)
     root = project_root()
-    resolved = resolve("models:/svg-quality/Production")
-    bundle = Bundle(resolved.path)
-    dataset = bundle.manifest["dataset"]
-    release = read_release(root / "data/releases" / dataset["name"] / dataset["version"])
+    resolved, bundle, release = in_production(root)
     held_out = measure_logos(root, held_out_logos(root), resolved.path, bundle)
     refuse_leaks(held_out.frame, release.images.index)
     train, groups = rows_of(held_out, release, "train")
@@ -50,7 +55,10 @@ def main() -> None:
         for n_logos in LOGOS
         for n_sets in SETS
     ]
-    write_result("learning_curve", {"dataset": dataset, **counted(held_out), "points": points})
+    write_result(
+        "learning_curve",
+        {"dataset": bundle.manifest["dataset"], **counted(held_out), "points": points},
+    )
 
 
 def rows_of(held_out: HeldOut, release: Release, split: str) -> tuple[Rows, np.ndarray]:
@@ -75,7 +83,8 @@ def chosen(rows: Rows, groups: np.ndarray, n_logos: int, n_sets: int) -> np.ndar
 def point(train: Rows, validation: Rows, held_out: HeldOut) -> dict[str, Any]:
     """One training: how much it had, and how good it is on the held-out logos."""
     start = perf_counter()
-    head, _ = fit_head(train, validation, recipe_of(TrainSettings()))
+    epochs = max(14, min(30, ROWS_SEEN // len(train)))
+    head, _ = fit_head(train, validation, recipe_of(TrainSettings(epochs=epochs)))
     seconds = perf_counter() - start
     rows = held_out.rows
     said = predict_rows(head, RowLoader(rows, 4096))
@@ -83,6 +92,7 @@ def point(train: Rows, validation: Rows, held_out: HeldOut) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "images": len(np.unique(train.image_index)),
         "rows": len(train),
+        "epochs": epochs,
         "training_seconds": seconds,
     }
     for region, mask in regions_of(held_out.frame).items():

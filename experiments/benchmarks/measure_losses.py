@@ -21,17 +21,18 @@ from record import write_result
 
 from svg_quality.dataset.releases.release import read_release
 from svg_quality.dataset.tables import parameters_of
-from svg_quality.evaluation.metrics import score
+from svg_quality.evaluation.metrics import regions, score
 from svg_quality.features.store import FeatureStore
 from svg_quality.model.landscape import loss_landscape
 from svg_quality.model.losses import LossConfig, TrainingLoss
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.stages.assess import ImageInputs
 from svg_quality.stages.extract import SUMMARY
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import project_root
-from svg_quality.training.data import RowLoader, Rows
+from svg_quality.training.data import RowLoader
 from svg_quality.training.recipe import Recipe, fit_head
+from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import TrainingConfig, predict_rows
 
 LOSSES = {
@@ -113,16 +114,16 @@ def figures_of(head: QualityHead, rows: Rows, frame: pd.DataFrame) -> dict[str, 
     """Errors of SSIM in three regions, its order over all rows and within images, and of bytes."""
     said = predict_rows(head, RowLoader(rows, 4096))
     y, p = rows.ssim, said.ssim.numpy()
-    sets = parameters_of(frame)
-    everyday = np.array([chosen.is_everyday for chosen in sets])
-    colour = everyday & np.array([chosen.colormode == "color" for chosen in sets])
     found: dict[str, Any] = {}
-    for region, mask in {"full": y > -2, "everyday": everyday, "everyday colour": colour}.items():
+    for region, mask in regions(parameters_of(frame)).items():
         scored = score(y[mask], p[mask])
-        found |= {f"{region} {figure}": scored[figure] for figure in ("mae", "r2")}
+        heading = region.replace("_", " ")
+        found |= {f"{heading} {figure}": scored[figure] for figure in ("mae", "r2")}
     within = [score(y[mask], p[mask])["spearman"] for mask in images(rows)]
     found["spearman"] = score(y, p)["spearman"]
-    found["within-image rank correlation"] = np.mean([value for value in within if value])
+    found["within-image rank correlation"] = np.mean(
+        [value for value in within if value is not None]
+    )
     found["log bytes r2"] = score(rows.log_bytes, said.log_bytes.numpy())["r2"]
     return found
 

@@ -24,20 +24,23 @@ from typing import Any
 
 import numpy as np
 import psutil
-from record import write_result
+from record import HERE, write_result
 from torch.utils.data import DataLoader
 
 from svg_quality.dataset.releases.release import read_release
 from svg_quality.features.cache import CachedFeatures
 from svg_quality.features.mapped import map_features
 from svg_quality.features.store import FeatureStore
+from svg_quality.settings import load_settings
 from svg_quality.stages.assess import ImageInputs
 from svg_quality.stages.extract import SUMMARY
+from svg_quality.stages.recipe import recipe_of
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import project_root
 from svg_quality.training.audit import audit_epoch
-from svg_quality.training.data import RowLoader, Rows
-from svg_quality.training.recipe import Recipe, fit_head
+from svg_quality.training.data import RowLoader
+from svg_quality.training.recipe import fit_head
+from svg_quality.training.rows import Rows
 
 N_ROWS, BATCH = 36_000, 256
 SPLITS = ("train", "validation")
@@ -139,7 +142,7 @@ def batch_times(loader: Any) -> dict[str, float]:
 
 
 def trained(path: Path) -> dict[str, Any]:
-    """A training with the default recipe, in a process of its own."""
+    """A training as experiments/full.yaml asks for it, in a process of its own."""
     done = subprocess.run(
         [sys.executable, __file__, str(path), "--train"], capture_output=True, text=True, check=True
     )
@@ -150,15 +153,16 @@ def trained(path: Path) -> dict[str, Any]:
 def train_alone(path: Path) -> None:
     train, validation = read_rows(path, "train"), read_rows(path, "validation")
     many = train.take(np.resize(np.arange(len(train)), N_ROWS))
+    recipe = recipe_of(load_settings(HERE.parent / "full.yaml").train)
     begun, used = time.perf_counter(), time.process_time()
     with TemporaryDirectory() as folder:
-        _, said = fit_head(many, validation, Recipe(), checkpoint_dir=Path(folder))
+        _, said = fit_head(many, validation, recipe, checkpoint_dir=Path(folder))
     figures = {
         "seconds": time.perf_counter() - begun,
         "processor_seconds": time.process_time() - used,
         "epochs": said["epochs_completed"],
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-        "threads": Recipe().training.n_threads,
+        "threads": recipe.training.n_threads,
     }
     print(json.dumps(figures))
 

@@ -18,6 +18,10 @@ of any of them as one sentence and exits with ``exit_code``.
 
 from __future__ import annotations
 
+from typing import Literal
+
+ImageFault = Literal["unreadable", "too_large", "too_small", "unsupported"]
+
 
 class SvgQualityError(Exception):
     """Base of every error this package raises on purpose."""
@@ -30,7 +34,16 @@ class ParameterError(SvgQualityError, ValueError):
 
 
 class ImageError(SvgQualityError, ValueError):
-    """An image cannot be decoded, or its size cannot be traced and scored."""
+    """An image cannot be decoded, or its size cannot be traced and scored.
+
+    Args:
+        message: the law, then the fact.
+        fault: what kind of thing is wrong, for counting.
+    """
+
+    def __init__(self, message: str, fault: ImageFault = "unsupported") -> None:
+        super().__init__(message)
+        self.fault: ImageFault = fault
 
 
 class ConversionError(SvgQualityError, RuntimeError):

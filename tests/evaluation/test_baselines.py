@@ -8,7 +8,7 @@ from svg_quality.evaluation.metrics import score
 from svg_quality.features.descriptors import SIMPLE_NAMES
 from svg_quality.features.inputs import BLOCKS, TABULAR_NAMES
 from svg_quality.features.probes import PROBE_NAMES
-from svg_quality.training.data import Rows
+from svg_quality.training.rows import Rows
 
 
 def rows(seed: int, n_images: int = 60, per_image: int = 8) -> Rows:

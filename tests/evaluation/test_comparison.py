@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from svg_quality.errors import DatasetError
-from svg_quality.evaluation.comparison import (
+from svg_quality.errors import DatasetError, SettingsError
+from svg_quality.evaluation.comparing.comparison import (
     Comparison,
     compare,
     find_regressions,
@@ -175,6 +175,13 @@ def test_all_regions_targets_and_parts_are_compared() -> None:
         "type simple", "type text", "SSIM below 0.6", "SSIM 0.6 to 0.8", "SSIM 0.8 and above"
     ]  # fmt: skip
     assert len(got.regressions) == 5
+
+
+def test_refuses_draws_too_few_to_find_anything() -> None:
+    """Of 5 questions the smallest corrected p is 5 / (n_draws + 1): 0.05 with 99 draws."""
+    with pytest.raises(SettingsError, match=r"n_draws must be at least 100 .* got 99"):
+        compare(table(), table(0.05), 0.0005, 99)
+    assert compare(table(), table(0.05), 0.0005, 100).regressions
 
 
 def test_refuses_errors_that_are_not_paired() -> None:

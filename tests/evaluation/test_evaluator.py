@@ -13,8 +13,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from svg_quality.errors import DatasetError, ModelError
 from svg_quality.evaluation.evaluator import ModelEvaluator
 from svg_quality.evaluation.metrics import cluster_bootstrap, score
-from svg_quality.model.mlp import HeadConfig, SSIMPredictor
-from svg_quality.training.data import RowLoader, Rows, build_head
+from svg_quality.model.mlp import SSIMPredictor
+from svg_quality.model.quality_head import HeadConfig
+from svg_quality.training.data import RowLoader, build_head
+from svg_quality.training.rows import Rows
 
 N = 90
 

@@ -10,7 +10,7 @@ import pytest
 
 from svg_quality.errors import DatasetError
 from svg_quality.evaluation.baselines import BaselinePrediction
-from svg_quality.evaluation.predictions import (
+from svg_quality.evaluation.comparing.predictions import (
     COLUMNS,
     Predictions,
     aligned,

@@ -19,8 +19,9 @@ from svg_quality.conversion.images import load_image
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import DatasetError
-from svg_quality.evaluation.report import EvaluationReport, write_report
-from svg_quality.evaluation.scoreboard import MODEL_NAME, beside_baselines, score_table
+from svg_quality.evaluation.reporting.evaluation import EvaluationReport
+from svg_quality.evaluation.reporting.report import write_report
+from svg_quality.evaluation.reporting.scoreboard import MODEL_NAME, beside_baselines, score_table
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 HOSTILE = "<script>alert(1)</script>"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svg_quality.evaluation import breakdown
+from svg_quality.evaluation.reporting import breakdown
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svg_quality.evaluation import charts
+from svg_quality.evaluation.reporting import charts
 
 seeds = st.integers(0, 2**32 - 1)
 SCATTERS = (charts.ssim_scatter, charts.error_scatter, charts.bytes_scatter)

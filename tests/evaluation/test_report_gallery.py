@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.evaluation import gallery
+from svg_quality.evaluation.reporting import gallery
 from svg_quality.pages.pictures import MAX_SVG_BYTES
 
 seeds = st.integers(0, 2**32 - 1)

@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.evaluation.report import EvaluationReport, write_report
+from svg_quality.evaluation.reporting.evaluation import EvaluationReport
+from svg_quality.evaluation.reporting.report import write_report
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -1,6 +1,7 @@
 """Errors' shape against SciPy, outliers by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from svg_quality.evaluation.residuals import (
     outliers,
     quality_band_masks,
     residual_figures,
+    value_masks,
 )
 
 
@@ -72,3 +74,13 @@ def test_bands_take_each_row_once() -> None:
 def test_refuses_unpaired_rows() -> None:
     with pytest.raises(DatasetError, match="alike and flat"):
         residual_figures([1.0], [1.0, 2.0])
+
+
+def test_values_are_told_apart_most_frequent_first() -> None:
+    masks = value_masks(pd.Series(["b", None, "a", "b", "b", "a"]))
+    assert {name: mask.tolist() for name, mask in masks.items()} == {
+        "b": [True, False, False, True, True, False],
+        "a": [False, False, True, False, False, True],
+        "not stated": [False, True, False, False, False, False],
+    }
+    assert list(masks) == ["b", "a", "not stated"]

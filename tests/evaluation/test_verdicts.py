@@ -2,7 +2,7 @@
 
 import pytest
 
-from svg_quality.evaluation.verdicts import judge, judge_alone
+from svg_quality.evaluation.reporting.verdicts import judge, judge_alone
 
 
 def grades(**changes: float | None) -> dict[str, str]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from svg_quality.errors import FeatureError
-from svg_quality.features.analysis.importance import boosted_trees, permutation_importance
+from svg_quality.features.analysis.importance import permutation_importance
+from svg_quality.features.boosting import boosted_trees
 
 WEIGHTS = np.array([3.0, 1.0, 0.0])
 RNG = np.random.default_rng(0)
@@ -60,7 +61,7 @@ def test_nothing_is_changed_for_the_caller_and_the_seed_decides() -> None:
 
 
 def test_trees_learn_what_counts() -> None:
-    fitted = boosted_trees(INPUTS[:3000], TARGET[:3000], seed=0)
+    fitted = boosted_trees(INPUTS[:3000], TARGET[:3000], seed=0, n_rounds=100, learning_rate=0.1)
     found = permutation_importance(fitted, INPUTS[3000:], TARGET[3000:], SINGLE, 2, seed=0)
     assert found.r2 > 0.95
     assert [each.name for each in found.found] == ["three", "one", "none"]

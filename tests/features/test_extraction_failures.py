@@ -1,6 +1,7 @@
 """Every refusal of a picture by `conversion.images` has its category here."""
 
 import io
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,11 @@ def test_other_errors_too() -> None:
         "out_of_memory", "a picture must fit into memory, it does not: MemoryError"
     )
     assert Failure.of(ModelError("an ONNX graph must run")).category == "backbone"
+
+
+def test_the_fault_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(ImageError("an image must decode whole", "unreadable")))
+    assert Failure.of(error) == Failure("unreadable", "an image must decode whole")
 
 
 def test_counts_name_every_category() -> None:

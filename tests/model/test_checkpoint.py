@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from svg_quality.errors import ModelError
 from svg_quality.model.checkpoint import SETTINGS, WEIGHTS, load_checkpoint, save_checkpoint
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 
 
 @pytest.fixture
@@ -52,8 +52,13 @@ def test_a_wrong_shape_is_named(saved: tuple[QualityHead, Path]) -> None:
         (WEIGHTS, "damaged", "must be readable"),
         (SETTINGS, "{", "must be readable"),
         (SETTINGS, "[]", "must hold a config"),
-        (SETTINGS, '{"config": {}}', "must be those of HeadConfig"),
-        (SETTINGS, '{"config": []}', "must be those of HeadConfig"),
+        (SETTINGS, '{"config": {}}', "the digest .* an older version .* wrote it; train again"),
+        (
+            SETTINGS,
+            '{"config": {}, "weights_sha256": ""}',
+            "of this version .* must be those of HeadConfig, got missing=.*: train again",
+        ),
+        (SETTINGS, '{"config": [], "weights_sha256": ""}', "must be those of HeadConfig"),
     ],
 )
 def test_damage_is_refused(

@@ -8,7 +8,7 @@ import torch
 
 from svg_quality.features.inference import OnnxGraph
 from svg_quality.model.exporting.export import OUTPUTS, export_head
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 
 
 @pytest.mark.parametrize("config", [

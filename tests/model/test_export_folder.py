@@ -24,7 +24,7 @@ from svg_quality.model.exporting.folder import (
 )
 from svg_quality.model.exporting.page import write_export
 from svg_quality.model.exporting.torchscript import load_script, script_head
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 
 
 def head(d_features: int = 2048) -> QualityHead:

@@ -20,7 +20,7 @@ from svg_quality.model.losses import (
     SSIMLoss,
     TrainingLoss,
 )
-from svg_quality.model.mlp import MemberOutputs
+from svg_quality.model.quality_head import MemberOutputs
 
 EVERY = {
     "mse": nn.MSELoss(),

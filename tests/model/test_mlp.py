@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svg_quality.errors import ModelError
-from svg_quality.model.mlp import HeadConfig, PredictorConfig, QualityHead, SSIMPredictor
+from svg_quality.model.mlp import PredictorConfig, SSIMPredictor
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 
 SMALL = HeadConfig(
     d_tabular=3, d_pieces=4, d_features=8, d_bottleneck=2, hidden_dims=(16, 8), n_members=3

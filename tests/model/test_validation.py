@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from svg_quality.errors import DatasetError, ModelError
-from svg_quality.model.mlp import HeadConfig, QualityHead, SSIMPredictor
+from svg_quality.model.mlp import SSIMPredictor
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.model.validation.checks import Check
 from svg_quality.model.validation.comparison import compare_architectures, scoring_check
 from svg_quality.model.validation.determinism import determinism_checks

@@ -33,6 +33,8 @@ def test_logarithmic_axes_make_ratios_equal() -> None:
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.11)
     assert y0 - y1 == pytest.approx(y1 - y2, abs=0.11)
     assert [text for _, text in chart.x.ticks] == ["1", "10", "100"]
+    thousands = line_chart("t", "d", {"a": ([0, 1500], [0, 1])}, ("x", "y"))
+    assert [text for _, text in thousands.x.ticks][-1] == "1,500"
 
 
 def test_a_point_that_is_not_finite_is_a_gap() -> None:

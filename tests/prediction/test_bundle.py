@@ -15,7 +15,7 @@ from svg_quality.features.backbone import export_backbone
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES
 from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.exporting.export import export_head
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.model.uncertainty import Conformal
 from svg_quality.prediction.bundle import Bundle, write_bundle
 from svg_quality.prediction.predictor import QualityPredictor

@@ -10,7 +10,7 @@ import pytest
 
 from svg_quality.cli import main
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.evaluation.predictions import Predictions, write_predictions
+from svg_quality.evaluation.comparing.predictions import Predictions, write_predictions
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import finished_run, newest_finished
 from svg_quality.tracking.runs import stage_run

@@ -18,7 +18,7 @@ from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.checkpoint import save_checkpoint
 from svg_quality.model.exporting.export import export_head
 from svg_quality.model.exporting.torchscript import load_script
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.model.uncertainty import Conformal
 from svg_quality.prediction import signature
 from svg_quality.prediction.bundle import write_bundle

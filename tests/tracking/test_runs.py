@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mlflow.entities import Run
 from svg_quality.errors import TrackingError
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import finished_run
-from svg_quality.tracking.runs import stage_run
+from svg_quality.tracking.runs import Terminated, stage_run
 from svg_quality.tracking.store import open_store
 
 Shell = Callable[..., subprocess.Popen[str]]
@@ -157,6 +158,28 @@ def test_a_run_id_of_another_store_is_refused(
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     with pytest.raises(TrackingError, match="a run of `train` must start"), stage_run(WORK):
         pass
+
+
+class SignalWhileFreed:
+    """Python drops what the handler raises there."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 30.0])
+def test_a_sigterm_inside_a_finalizer_is_not_lost(project: Path, rest_s: float) -> None:
+    def body() -> None:
+        with stage_run(WORK):
+            SignalWhileFreed()
+            time.sleep(rest_s)
+
+    start = time.perf_counter()
+    with pytest.raises(Terminated):
+        body()
+    assert time.perf_counter() - start < 25
+    assert only_run().info.status == "KILLED"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.slow

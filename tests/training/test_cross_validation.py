@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svg_quality.errors import DatasetError
-from svg_quality.model.mlp import HeadConfig
+from svg_quality.model.quality_head import HeadConfig
 from svg_quality.training.cross_validation import VALIDATION_PART, cross_validate, plan_folds
-from svg_quality.training.data import Rows
 from svg_quality.training.recipe import Recipe
+from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import TrainingConfig
 
 

@@ -15,11 +15,11 @@ import torch
 
 from svg_quality.errors import ModelError
 from svg_quality.model.losses import LossConfig
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.training import resume
-from svg_quality.training.data import Rows
 from svg_quality.training.recipe import Recipe, fit_head
 from svg_quality.training.resume import STATE, epochs_done, load_state, save_state
+from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import TrainingConfig
 
 HEAD = HeadConfig(d_bottleneck=4, hidden_dims=(16,), n_members=2)  # with dropout and batch norm

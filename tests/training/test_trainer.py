@@ -15,8 +15,9 @@ import torch
 from svg_quality.errors import ModelError, SettingsError
 from svg_quality.model.checkpoint import load_checkpoint
 from svg_quality.model.losses import LossConfig
-from svg_quality.model.mlp import HeadConfig, QualityHead
-from svg_quality.training.data import Batch, RowLoader, Rows, build_head
+from svg_quality.model.quality_head import HeadConfig, QualityHead
+from svg_quality.training.data import RowLoader, build_head
+from svg_quality.training.rows import Batch, Rows
 from svg_quality.training.trainer import QualityModelTrainer, TrainingConfig, predict_rows
 
 PLAIN = HeadConfig(

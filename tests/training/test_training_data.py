@@ -17,10 +17,11 @@ from svg_quality.errors import DatasetError, FeatureError
 from svg_quality.features.cache import CachedFeatures
 from svg_quality.features.mapped import map_features
 from svg_quality.features.store import FeatureStore
-from svg_quality.model.mlp import HeadConfig
+from svg_quality.model.quality_head import HeadConfig
 from svg_quality.training.audit import EpochAudit, audit_epoch
-from svg_quality.training.data import Batch, RowLoader, Rows, build_head, fit_scaling
+from svg_quality.training.data import RowLoader, build_head, fit_scaling
 from svg_quality.training.dataset import BatchMemory, QualityPredictionDataset
+from svg_quality.training.rows import Batch, Rows
 
 
 def rows(n: int = 40, n_images: int = 6, seed: int = 0) -> Rows:

@@ -66,7 +66,9 @@ def load_image(source: Path | bytes, working_size: int = WORKING_SIZE) -> LogoIm
     try:
         data = source.read_bytes() if isinstance(source, Path) else source
     except OSError as error:
-        raise ImageError(f"an image must be readable, got {name}: {error.strerror}") from error
+        raise ImageError(
+            f"an image must be readable, got {name}: {error.strerror}", "unreadable"
+        ) from error
     if _looks_like_svg(data):
         flat, alpha, kind = _draw_svg(data, working_size, str(name)), None, "SVG"
     else:
@@ -96,7 +98,9 @@ def _logo_image(
     rgb = _reduce(flat, working_size)
     if min(rgb.shape[:2]) < WINDOW:
         size = f"{rgb.shape[1]} x {rgb.shape[0]}"
-        raise ImageError(f"sides must be at least {WINDOW} px at the working size, got {size}")
+        raise ImageError(
+            f"sides must be at least {WINDOW} px at the working size, got {size}", "too_small"
+        )
     digest = hashlib.sha256(f"{width}x{height}".encode() + flat.tobytes())
     if alpha is not None and alpha.min() < 255:  # alpha is described, so it is part of the picture
         digest.update(alpha.tobytes())
@@ -118,7 +122,8 @@ def _decode(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray | None, str]
                 if image.width * image.height > MAX_SOURCE_PIXELS:
                     size = f"{image.width} x {image.height}"
                     raise ImageError(
-                        f"an image must have at most {MAX_SOURCE_PIXELS} pixels, {name} has {size}"
+                        f"an image must have at most {MAX_SOURCE_PIXELS} pixels, {name} has {size}",
+                        "too_large",
                     )
                 kind = image.format or "UNKNOWN"
                 upright = ImageOps.exif_transpose(image)
@@ -127,10 +132,12 @@ def _decode(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray | None, str]
         raise
     except UnidentifiedImageError:
         raise ImageError(
-            f"an image must be PNG, JPEG, WebP, GIF, BMP, TIFF or SVG, {name} is none"
+            f"an image must be PNG, JPEG, WebP, GIF, BMP, TIFF or SVG, {name} is none", "unreadable"
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ImageError(f"an image must decode whole, {name} does not: {error}") from error
+        raise ImageError(
+            f"an image must decode whole, {name} does not: {error}", "unreadable"
+        ) from error
     return flat, alpha, kind
 
 

@@ -122,4 +122,4 @@ def _check(original: np.ndarray, rendered: np.ndarray) -> None:
     if original.ndim != 3 or original.shape[-1] != 3:
         raise ImageError(f"expected (H, W, 3), got {original.shape=}")
     if min(original.shape[:2]) < WINDOW:
-        raise ImageError(f"sides must be at least {WINDOW} px, got {original.shape=}")
+        raise ImageError(f"sides must be at least {WINDOW} px, got {original.shape=}", "too_small")

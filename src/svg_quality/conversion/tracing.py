@@ -36,7 +36,9 @@ def trace(rgb: np.ndarray, parameters: Parameters) -> str:
     """
     height, width = rgb.shape[:2]
     if height * width > MAX_PIXELS:
-        raise ImageError(f"an image must have at most {MAX_PIXELS} pixels, got {height * width}")
+        raise ImageError(
+            f"an image must have at most {MAX_PIXELS} pixels, got {height * width}", "too_large"
+        )
     if parameters.colormode == "binary":  # VTracer itself thresholds the red channel only
         rgb = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     bitmap = cv2.imencode(".bmp", rgb[..., ::-1])[1].tobytes()

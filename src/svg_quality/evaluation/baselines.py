@@ -16,8 +16,9 @@ from typing import Final
 
 import numpy as np
 
+from svg_quality.features.boosting import boosted_trees
 from svg_quality.features.inputs import BLOCKS
-from svg_quality.training.data import Rows
+from svg_quality.training.rows import Rows
 
 NAMES: Final = (
     "mean", "parameters_only", "image_only", "gradient_boosting_simple", "gradient_boosting",
@@ -26,6 +27,7 @@ _OF_IMAGE: Final = np.r_[BLOCKS["simple"], BLOCKS["probes"]]  # columns
 _SIMPLE: Final = np.r_[BLOCKS["parameters"], BLOCKS["simple"]]
 _N_COMPONENTS: Final = 16
 _N_ROUNDS: Final = 300
+_LEARNING_RATE: Final = 0.08
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,20 +81,4 @@ def _image_only(train: Rows, asked: Rows, target: np.ndarray, seed: int) -> np.n
 
 
 def _boost(x: np.ndarray, y: np.ndarray, asked: np.ndarray, seed: int) -> np.ndarray:
-    from sklearn.ensemble import HistGradientBoostingRegressor  # heavy
-    from threadpoolctl import threadpool_limits
-
-    model = HistGradientBoostingRegressor(
-        max_iter=_N_ROUNDS,
-        learning_rate=0.08,
-        max_leaf_nodes=31,
-        min_samples_leaf=20,
-        l2_regularization=1.0,
-        early_stopping=False,
-        random_state=seed,
-    )
-    # Its parallel sections last microseconds: where other work holds a core, two threads wait for
-    # each other most of the time, and the fit takes many times as long as with one.
-    with threadpool_limits(1, user_api="openmp"):
-        said: np.ndarray = model.fit(x, y).predict(asked)
-    return said
+    return boosted_trees(x, y, seed, n_rounds=_N_ROUNDS, learning_rate=_LEARNING_RATE)(asked)

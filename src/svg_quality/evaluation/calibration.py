@@ -16,11 +16,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from svg_quality.errors import DatasetError
-from svg_quality.evaluation.metrics import REGIONS, cluster_mean_interval, coverage
-from svg_quality.evaluation.residuals import quality_band_masks
+from svg_quality.evaluation.metrics import (
+    REGIONS,
+    cluster_mean_interval,
+    coverage,
+    covered,
+    region_masks,
+)
+from svg_quality.evaluation.residuals import quality_band_masks, value_masks
 
 LEAST: Final = 0.8  # share that no band of a 90% interval shall fall below
-_MIN_LOGOS: Final = 5  # fewer say nothing about other logos
+MIN_LOGOS: Final = 5  # of a group whose coverage is judged; fewer say nothing about other logos
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def calibration_curve(
         if not 0 < level < 1 or not len(y):
             raise DatasetError(f"a level must be in (0, 1) and have rows, got {level}, {len(y)}")
         bottom, top = np.asarray(low, float), np.asarray(high, float)
-        share, interval = _share((y >= bottom) & (y <= top), groups)
+        share, interval = _share(covered(y, bottom, top), groups)
         points.append(CurvePoint(level, share, *interval, float((top - bottom).mean())))
     return points
 
@@ -88,13 +94,10 @@ def coverage_table(rows: pd.DataFrame, logo_column: str = "group") -> list[Cover
         logo_column: what tells logos apart.
     """
     kinds: dict[str, Mapping[str, np.ndarray]] = {
-        "region": {
-            heading: np.ones(len(rows), bool) if key == "full" else rows[key].to_numpy(bool)
-            for key, heading in REGIONS.items()
-        },
+        "region": {REGIONS[name]: mask for name, mask in region_masks(rows).items()},
         "quality band": quality_band_masks(rows["ssim"].to_numpy(float)),
         "predicted band": quality_band_masks(rows["predicted_ssim"].to_numpy(float)),
-        "type": _by_value(rows["logo_type"]),
+        "type": value_masks(rows["logo_type"]),
     }
     return [
         _line(kind, name, rows[mask], logo_column)
@@ -113,7 +116,7 @@ def under_covered(lines: Sequence[CoverageLine], level: float, least: float = LE
     named = [
         line
         for line in lines
-        if line.n_logos >= _MIN_LOGOS and (line.covered < least or line.high < level)
+        if line.n_logos >= MIN_LOGOS and (line.covered < least or line.high < level)
     ]
     return [
         f"{line.kind} {line.name}: {line.covered:.0%} covered where {level:.0%} is promised"
@@ -143,7 +146,7 @@ def ideal_worst_twentieth(
 
 def _line(kind: str, name: str, rows: pd.DataFrame, logo_column: str) -> CoverageLine:
     y, low, high = (rows[column].to_numpy(float) for column in ("ssim", "ssim_low", "ssim_high"))
-    share, interval = _share((y >= low) & (y <= high), rows[logo_column])
+    share, interval = _share(covered(y, low, high), rows[logo_column])
     worst = coverage(y, low, high, rows[logo_column])["worst_twentieth"]
     return CoverageLine(
         kind=kind,
@@ -161,8 +164,3 @@ def _line(kind: str, name: str, rows: pd.DataFrame, logo_column: str) -> Coverag
 def _share(held: np.ndarray, groups: ArrayLike) -> tuple[float, tuple[float, float]]:
     share = float(held.mean())
     return share, cluster_mean_interval(held, groups) or (share, share)
-
-
-def _by_value(column: pd.Series) -> dict[str, np.ndarray]:
-    values = column.astype("string").fillna("not stated")
-    return {str(value): (values == value).to_numpy(bool) for value in values.value_counts().index}

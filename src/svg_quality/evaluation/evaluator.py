@@ -1,7 +1,7 @@
 """`ModelEvaluator`: any SSIM model against measured values, in numbers and on one page.
 
-Unlike `report.EvaluationReport` it needs neither logos nor parameters: a torch module and a
-loader, or two arrays, are enough.
+Unlike `EvaluationReport` it needs neither logos nor parameters: a torch module and a loader, or
+two arrays, are enough.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ModelEvaluator:
         """Predict everything a loader gives and evaluate it.
 
         Args:
-            loader: of batches: a `training.data.Batch`, or a sequence of the model's inputs with
+            loader: of batches: a `training.rows.Batch`, or a sequence of the model's inputs with
                 the measured SSIM last. It must not shuffle where ``groups`` or ``types`` are
                 given.
             groups, types: as for `evaluate_predictions`.

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from svg_quality.evaluation import charts
+from svg_quality.evaluation.reporting import charts
+from svg_quality.evaluation.reporting.verdicts import judge_alone
 from svg_quality.evaluation.residuals import OUTLIER_SCORE
 from svg_quality.evaluation.strict_json import strict_json
-from svg_quality.evaluation.verdicts import judge_alone
 from svg_quality.pages.environment import environment
 
 HTML_NAME: Final = "evaluation.html"

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from svg_quality.evaluation.fold_scores import METRICS, MODEL, RIVAL
 from svg_quality.evaluation.metrics import REGIONS
+from svg_quality.evaluation.reporting.scoreboard import TARGETS
 from svg_quality.pages.charts import Chart
 from svg_quality.pages.environment import environment
 from svg_quality.pages.lines import line_chart
 
 HTML_NAME: Final = "cross_validation.html"
 JSON_NAME: Final = "cross_validation.json"
-_TARGETS: Final = {"ssim": "SSIM", "log_bytes": "Size (logarithm of the bytes)"}
 _SYSTEMS: Final = {MODEL: "this model", RIVAL: "gradient boosting", "mean": "mean"}
 
 
@@ -33,7 +33,7 @@ def write_fold_page(
         scores=scores,
         facts=facts,
         regions=REGIONS,
-        targets=_TARGETS,
+        targets=TARGETS,
         systems=_SYSTEMS,
         metrics=METRICS,
         charts=[_by_fold(scores, region) for region in ("everyday", "full")],

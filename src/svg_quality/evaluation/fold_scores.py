@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from svg_quality.evaluation.comparison import mean_difference
-from svg_quality.evaluation.metrics import REGIONS, cluster_bootstrap, score
+from svg_quality.evaluation.comparing.comparison import mean_difference
+from svg_quality.evaluation.metrics import REGIONS, cluster_bootstrap, region_masks, score
 
 MODEL: Final = "model"
 RIVAL: Final = "gradient_boosting"
@@ -68,23 +68,16 @@ def score_folds(
                 )
                 for target in TARGETS
             }
-            for region, mask in _regions(rows).items()
+            for region, mask in region_masks(rows).items()
             if mask.any()
         },
-    }
-
-
-def _regions(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    return {
-        region: np.ones(len(rows), bool) if region == "full" else rows[region].to_numpy(bool)
-        for region in REGIONS
     }
 
 
 def _scores(rows: pd.DataFrame, system: str, n_draws: int = 0, seed: int = 0) -> Scores:
     """With intervals where there are draws."""
     scores: Scores = {}
-    for region, mask in _regions(rows).items():
+    for region, mask in region_masks(rows).items():
         part, scores[region] = rows[mask], {}
         for target in TARGETS:
             measured, said = part[target], part[f"{system}.{target}"]

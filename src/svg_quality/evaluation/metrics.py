@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REGIONS: Final = {  # key: heading; each lies within the one before it
     "full": "Full region",
@@ -61,6 +64,14 @@ def regions(parameters: Sequence[Parameters]) -> dict[str, np.ndarray]:
         "full": np.ones(len(parameters), bool),
         "everyday": everyday,
         "everyday_colour": everyday & colour,
+    }
+
+
+def region_masks(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The same of a table that has a bool column for each region but ``full``."""
+    return {
+        name: np.ones(len(rows), bool) if name == "full" else rows[name].to_numpy(bool)
+        for name in REGIONS
     }
 
 
@@ -128,6 +139,12 @@ def cluster_mean_interval(
     return float(low), float(high)
 
 
+def covered(measured: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
+    """Whether each interval, ends included, holds what was measured: bool ``(n,)``."""
+    y, bottom, top = (np.asarray(values, float) for values in (measured, low, high))
+    return (y >= bottom) & (y <= top)
+
+
 def coverage(
     measured: ArrayLike, low: ArrayLike, high: ArrayLike, groups: ArrayLike
 ) -> dict[str, float | None]:
@@ -140,7 +157,7 @@ def coverage(
     y, bottom, top = (np.asarray(values, float) for values in (measured, low, high))
     if not len(y):
         return dict.fromkeys(("coverage", "width", "worst_twentieth"))
-    held = (y >= bottom) & (y <= top)
+    held = covered(y, bottom, top)
     _, of_row, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     by_group = np.sort(np.bincount(of_row, held) / sizes)
     worst = by_group[: math.ceil(len(by_group) / 20)]

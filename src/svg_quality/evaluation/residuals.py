@@ -5,12 +5,15 @@ A residual here is predicted minus measured: above zero the prediction was too h
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from svg_quality.evaluation.metrics import Score, checked_pair
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEAR: Final = (0.05, 0.10)  # |residual| of at most this, in the target's unit
 OUTLIER_SCORE: Final = 3.5  # modified z-score (Iglewicz, Hoaglin 1993, How to detect outliers)
@@ -90,6 +93,12 @@ def quality_band_masks(measured: np.ndarray) -> dict[str, np.ndarray]:
         "0.6 to 0.8": (measured >= 0.6) & (measured < 0.8),
         "0.8 and above": measured >= 0.8,
     }
+
+
+def value_masks(column: pd.Series) -> dict[str, np.ndarray]:
+    """Rows by the value of a column, bool ``(n,)`` each, the most frequent first."""
+    values = column.astype("string").fillna("not stated")
+    return {str(value): (values == value).to_numpy(bool) for value in values.value_counts().index}
 
 
 def _mean(values: np.ndarray) -> float | None:

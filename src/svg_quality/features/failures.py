@@ -19,13 +19,6 @@ CATEGORIES: Final = (
     "not_finite",  # its features are not numbers
     "tracing",  # VTracer fails on a reduced copy
 )
-_BY_LAW: Final = {  # the law that `conversion.images` states -> category
-    "an image must be readable": "unreadable",
-    "an image must be PNG": "unreadable",
-    "an image must decode whole": "unreadable",
-    "an image must have at most": "too_large",
-    "sides must be at least": "too_small",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +38,7 @@ class Failure:
             return cls("backbone", text)
         if isinstance(error, ConversionError):
             return cls("tracing", text)
-        known = (kind for law, kind in _BY_LAW.items() if text.startswith(law))
-        return cls(next(known, "unsupported"), text)
+        return cls(error.fault, text)
 
 
 def count_failures(failures: Iterable[Failure]) -> dict[str, int]:

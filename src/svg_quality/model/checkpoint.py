@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from svg_quality.errors import ModelError
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 
 WEIGHTS: Final = "weights.safetensors"
 SETTINGS: Final = "head.json"
@@ -42,7 +42,8 @@ def load_checkpoint(directory: Path) -> QualityHead:
     """Read a head, ready for predictions.
 
     Raises:
-        ModelError: a file is missing or damaged, or the weights do not fit the settings.
+        ModelError: a file is missing or damaged, the weights do not fit the settings, or another
+            version of svg-quality wrote them.
     """
     try:
         record: dict[str, Any] = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
@@ -52,9 +53,21 @@ def load_checkpoint(directory: Path) -> QualityHead:
         raise ModelError(f"a checkpoint must be readable, {directory} is not: {error}") from error
     if not isinstance(record, dict) or "config" not in record:
         raise ModelError(f"{SETTINGS} must hold a config, the one in {directory} does not")
-    model = QualityHead(HeadConfig.from_json(json.dumps(record["config"])))
+    if "weights_sha256" not in record:
+        raise ModelError(
+            f"{SETTINGS} must hold the digest of {WEIGHTS}, the one in {directory} does not: an"
+            " older version of svg-quality wrote it; train again"
+        )
+    try:
+        config = HeadConfig.from_json(json.dumps(record["config"]))
+    except ModelError as error:
+        raise ModelError(
+            f"a checkpoint must be of a head of this version of svg-quality, {directory} is not"
+            f" ({error}): train again"
+        ) from None
+    model = QualityHead(config)
     _check_fit(state, model.state_dict())
-    if record.get("weights_sha256") != hashlib.sha256(weights).hexdigest():
+    if record["weights_sha256"] != hashlib.sha256(weights).hexdigest():
         raise ModelError(
             f"{WEIGHTS} must be what {SETTINGS} was written with, in {directory} it is not"
         )

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from svg_quality.errors import SettingsError
-from svg_quality.model.mlp import MemberOutputs
+from svg_quality.model.quality_head import MemberOutputs
 from svg_quality.model.weighting import Schedule, WeightedSum, Weighting
 
 Point = Literal["huber", "mse", "mae", "ssim", "focal", "combined"]

@@ -6,8 +6,7 @@ is the backbone it leaves behind, with a `QualityHead` trained on its features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -21,6 +20,7 @@ from svg_quality.features.backbone import N_FEATURES, ResNetFeatureExtractor
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES
 from svg_quality.features.inputs import BLOCKS, PARAMETER_NAMES, tabular_inputs
 from svg_quality.model.mlp import PredictorConfig, SSIMPredictor
+from svg_quality.model.modes import mode
 
 N_PARAMETERS: Final = len(PARAMETER_NAMES)
 INPUT_DIM: Final = N_FEATURES + N_PARAMETERS
@@ -118,24 +118,12 @@ class QualityPredictionModel(nn.Module):
 
     def predict_ssim(self, images: Tensor, parameters: Tensor | None = None) -> Tensor:
         """SSIM ``(B, 1)``, without dropout or gradients; the mode stays as it was."""
-        with _as_for_prediction(self), torch.no_grad():
+        with mode(self, training=False), torch.no_grad():
             ssim: Tensor = self(images, parameters)[0]
         return ssim
 
     def extract_features(self, images: Tensor) -> Tensor:
         """Features ``(B, 2048)`` likewise."""
-        with _as_for_prediction(self), torch.no_grad():
+        with mode(self, training=False), torch.no_grad():
             features: Tensor = self.extractor(images)
         return features
-
-
-@contextmanager
-def _as_for_prediction(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, then every module's own mode again: frozen stages may differ from others."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from svg_quality.model.modes import mode
+
 _MEGABYTE = 1e6
 
 
@@ -93,15 +95,12 @@ def summarise(model: nn.Module, *inputs: Tensor) -> ModelSummary:
         seen.add(image.data_ptr())
         kept.append(image)
     hooks = [_hooked(module, name, record) for name, module in leaves.items()]
-    before = [(module, module.training) for module in model.modules()]
     try:
-        with torch.no_grad():
-            model.eval()(*inputs)
+        with mode(model, training=False), torch.no_grad():
+            model(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, training in before:
-            module.training = training
     layers = tuple(
         LayerSummary(
             name,

@@ -75,7 +75,11 @@ def _scale(
     if log:
         powers = [float(k) for k in range(math.ceil(scale.low), math.floor(scale.high) + 1)]
         ticks = powers if len(powers) > 1 else ticks
-    return scale, (ticks, [f"{10**tick if log else tick:.3g}" for tick in ticks])
+    return scale, (ticks, [_text(10**tick if log else tick) for tick in ticks])
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:

@@ -150,7 +150,8 @@ def _say(report: dict[str, Any], page: Path) -> None:
 ANALYSE = Stage(
     name="analyse",
     after=(EXTRACT,),
-    code=("features/analysis", "features/templates/analysis.html.j2", "features/inputs.py", "pages",
-          "stages/assess.py", "stages/extracted.py", "stages/analyse.py"),
+    code=("features/analysis", "features/templates/analysis.html.j2", "features/boosting.py",
+          "features/inputs.py", "pages", "stages/assess.py", "stages/extracted.py",
+          "stages/analyse.py"),
     act=_analyse,
 )  # fmt: skip

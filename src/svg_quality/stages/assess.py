@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +18,16 @@ from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.releases.release import Release
 from svg_quality.dataset.tables import parameters_of
 from svg_quality.evaluation import baselines
+from svg_quality.evaluation.comparing.predictions import predictions_of
 from svg_quality.evaluation.feature_statistics import feature_statistics
 from svg_quality.evaluation.metrics import Score, coverage, regions, score
-from svg_quality.evaluation.predictions import predictions_of
 from svg_quality.evaluation.regret import choice_figures
-from svg_quality.evaluation.report import MS_PER_10000, EvaluationReport, write_report
+from svg_quality.evaluation.reporting.evaluation import EvaluationReport
+from svg_quality.evaluation.reporting.figures import MS_PER_10000
+from svg_quality.evaluation.reporting.report import write_report
 from svg_quality.evaluation.residuals import residual_figures
 from svg_quality.features.inputs import tabular_rows
+from svg_quality.features.mapped import map_features
 from svg_quality.features.store import FeatureStore
 from svg_quality.model.uncertainty import Conformal
 from svg_quality.prediction.bundle import Bundle, Scores
@@ -31,6 +35,7 @@ from svg_quality.stages.pipeline import StageContext
 from svg_quality.training.rows import Features, Rows
 
 ARTIFACTS: Final = "evaluation"  # folder of a run's page, figures and predictions
+IN_MEMORY: Final = 16_384  # images, 128 MiB of features
 _MANY: Final = 10_000  # parameter sets, as a search scores them
 SEEN: Final = {
     "train": "The model was fitted to this very split: its figures say nothing of new logos.",
@@ -62,12 +67,17 @@ class ImageInputs:
         index = frame["image_id"].map(places).to_numpy(np.int64, copy=True)
         descriptors = self.store.read(self.descriptors, image_ids)
         return Rows(
-            features=self.store.read(self.features, image_ids),
+            features=self._features_of(image_ids),
             image_index=index,
             tabular=tabular_rows(descriptors, index, parameters_of(frame)),
             ssim=frame["ssim"].to_numpy(np.float32),
             log_bytes=np.log(frame["svg_bytes"].to_numpy(np.float32)),
         )
+
+    def _features_of(self, image_ids: list[str]) -> Features:
+        """In memory; of very many images in a file beside the store, read on demand."""
+        read = self.store.read if len(image_ids) <= IN_MEMORY else partial(map_features, self.store)
+        return read(self.features, image_ids)
 
     def reached(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows whose image has both features and descriptors."""
@@ -91,7 +101,7 @@ def assess(
     frame = inputs.reached(release.rows(split))
     train = inputs.rows(inputs.reached(release.rows("train")))
     asked = inputs.rows(frame)
-    said = bundle.score_rows(asked.features[asked.image_index], asked.tabular)
+    said = _score(bundle, asked)
     groups = frame["image_id"].map(release.images["group"])
     within = regions(parameters_of(frame))
     rows = frame.assign(
@@ -140,6 +150,19 @@ def assess(
     )
 
 
+def _score(bundle: Bundle, rows: Rows) -> Scores:
+    """In parts: features repeated for every conversion are 8 KiB a row."""
+    parts = [
+        bundle.score_rows(
+            rows.features[rows.image_index[start : start + _MANY]],
+            rows.tabular[start : start + _MANY],
+        )
+        for start in range(0, len(rows), _MANY)
+    ]
+    columns = ([getattr(part, name) for part in parts] for name in Scores.__slots__)
+    return Scores(*map(np.concatenate, columns))
+
+
 def _warnings(split: str, weights: str) -> list[str]:
     told = [SEEN[split]] if split in SEEN else []
     return [*told, RANDOM_BACKBONE] if weights == "random" else told
@@ -149,12 +172,9 @@ def _intervals_at_levels(
     interval: Conformal, said: Scores
 ) -> dict[float, tuple[np.ndarray, np.ndarray]]:
     """What was said, at every level the model is calibrated at."""
-    if not interval.quantile:
-        return {}
-    # The end that was cut off at the target's own range tells less than the other.
-    reach = np.maximum(said.ssim_high - said.ssim, (said.ssim - said.ssim_low) / interval.downward)
-    spread = reach / interval.quantile - interval.floor
-    return {level: interval.at(level).interval(said.ssim, spread) for level in interval.levels}
+    return {
+        level: interval.at(level).interval(said.ssim, said.ssim_spread) for level in interval.levels
+    }
 
 
 def _all(features: Features) -> np.ndarray:

@@ -13,16 +13,16 @@ from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.tracking.lookup import FinishedRun, input_run
 
 if TYPE_CHECKING:
-    from svg_quality.evaluation.comparison import Comparison
+    from svg_quality.evaluation.comparing.comparison import Comparison
 
 SOURCES: Final = ("train", "evaluate")  # whose runs hold predictions
 _SHORT: Final = 8  # characters of a run id that people read
 
 
 def _compare(context: StageContext) -> None:
-    from svg_quality.evaluation.comparison import compare
-    from svg_quality.evaluation.comparison_page import ComparedRuns, text_table, write_comparison
-    from svg_quality.evaluation.predictions import FILE_NAME, aligned, read_predictions
+    from svg_quality.evaluation.comparing.comparison import compare
+    from svg_quality.evaluation.comparing.page import ComparedRuns, text_table, write_comparison
+    from svg_quality.evaluation.comparing.predictions import FILE_NAME, aligned, read_predictions
 
     settings: CompareSettings = context.settings
     runs = _runs(settings.runs)

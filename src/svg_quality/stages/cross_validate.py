@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from svg_quality.dataset.splits.folds import HELD_OUT
+from svg_quality.dataset.splits.folds import ALWAYS_TRAINED_ON, HELD_OUT
 from svg_quality.errors import DatasetError
 from svg_quality.pages.environment import fixed
 from svg_quality.settings import CrossValidateSettings
@@ -50,10 +50,11 @@ def _cross_validate(context: StageContext) -> None:
     scores = score_folds(
         table, (MODEL, *_BASELINES), settings.n_draws, context.everything.compare.tolerance
     )
+    n_folds = len({*part.frame["fold"]} - {ALWAYS_TRAINED_ON})
     facts = {
         "run": context.run.run_id,
         "dataset": f"{release.name} {release.version}, digest {release.digest}",
-        "folds": f"{len(folds)} of {len(set(part.frame['fold']) - {-2})}, by logo, stratified",
+        "folds": f"{len(folds)} of {n_folds}, by logo, stratified",
         "predicted": f"{len(table)} conversions of {table['group'].nunique()} unlike logos",
         "backbone": f"{extracted.weights} weights",
         "model": "settings of train: " + _told(context.everything.train.model_dump()),
@@ -176,7 +177,8 @@ _VERDICTS: Final = {
 CROSS_VALIDATE = Stage(
     name="cross-validate",
     after=(EXTRACT,),
-    code=("model", "training", "evaluation", "features/inputs.py", "stages/assess.py",
-          "stages/cross_validate.py", "stages/extracted.py", "stages/recipe.py"),
+    code=("model", "training", "evaluation", "features/boosting.py", "features/inputs.py",
+          "stages/assess.py", "stages/cross_validate.py", "stages/extracted.py",
+          "stages/recipe.py"),
     act=_cross_validate,
 )  # fmt: skip

@@ -54,6 +54,7 @@ def _evaluate(context: StageContext) -> None:
 EVALUATE = Stage(
     name="evaluate",
     after=(TRAIN,),
-    code=("evaluation", "prediction", "stages/assess.py", "stages/evaluate.py"),
+    code=("evaluation", "features/boosting.py", "prediction", "stages/assess.py",
+          "stages/evaluate.py"),
     act=_evaluate,
-)
+)  # fmt: skip

@@ -21,7 +21,7 @@ from svg_quality.tracking.resolve import ResolvedModel, resolve
 if TYPE_CHECKING:
     from svg_quality.features.backbone import ResNetFeatureExtractor
     from svg_quality.model.exporting.folder import ExportSummary
-    from svg_quality.model.mlp import QualityHead
+    from svg_quality.model.quality_head import QualityHead
 
 CHECKPOINT: Final = "checkpoints/best"  # artifact of `train`
 

@@ -26,6 +26,7 @@ from svg_quality.stages.dataset import DATASET
 from svg_quality.stages.pipeline import Stage, StageContext
 
 SUMMARY: Final = "extraction.json"
+_ROWS_A_FILE: Final = 256  # described pictures that a killed extraction may lose
 
 
 def _extract(context: StageContext) -> None:
@@ -107,8 +108,9 @@ def _describe_missing(
             rows[image_id] = describe(image.rgb, image.transparent_share)
         except (ConversionError, ImageError, MemoryError) as error:
             failed[image_id] = Failure.of(error)
-    if rows:
-        store.add(kind, list(rows), np.stack(list(rows.values())))
+        if len(rows) == _ROWS_A_FILE or (rows and image_id == missing[-1]):
+            store.add(kind, list(rows), np.stack(list(rows.values())))
+            rows = {}
     return failed
 
 

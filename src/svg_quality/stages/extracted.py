@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from svg_quality.features.store import FeatureStore
 from svg_quality.stages.assess import ImageInputs
 from svg_quality.stages.extract import SUMMARY
 from svg_quality.stages.pipeline import StageContext
-from svg_quality.training.data import Rows
+from svg_quality.training.rows import Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,22 +34,40 @@ class Extracted:
     """A release and the inputs of its pictures."""
 
     release: Release
-    inputs: ImageInputs
-    weights: str  # of the backbone
+    store: FeatureStore
+    summary: Mapping[str, Any]  # what `extract` recorded
 
     @classmethod
     def of(cls, context: StageContext) -> Extracted:
         """Of the `extract` run that the stage takes."""
         said: dict[str, Any] = json.loads(context.source.artifact(SUMMARY).read_text())
         store = FeatureStore(context.data / "features")
-        return cls(
-            read_release(context.root / said["release"]),
-            ImageInputs(store, said["fingerprint"], said["descriptors"]),
-            said["weights"],
-        )
+        return cls(read_release(context.root / said["release"]), store, said)
+
+    @property
+    def inputs(self) -> ImageInputs:
+        """Where they are."""
+        return ImageInputs(self.store, self.summary["fingerprint"], self.summary["descriptors"])
+
+    @property
+    def weights(self) -> str:
+        """Of the backbone."""
+        weights: str = self.summary["weights"]
+        return weights
+
+    def in_8_bits(self) -> Extracted | None:
+        """The same with the features of the 8-bit backbone, where `extract` made one."""
+        quick = self.summary.get("int8")
+        if not quick:
+            return None
+        return replace(self, summary={**self.summary, **quick, "precision": "int8"})
+
+    def reached(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Conversions of the release with their ``group``, without pictures without features."""
+        found = self.inputs.reached(frame)
+        return found.assign(group=found["image_id"].map(self.release.images["group"]))
 
     def part(self, frame: pd.DataFrame) -> Part:
-        """Conversions of the release, without those whose picture has no features."""
-        reached = self.inputs.reached(frame)
-        grouped = reached.assign(group=reached["image_id"].map(self.release.images["group"]))
-        return Part(grouped, self.inputs.rows(grouped), regions(parameters_of(grouped)))
+        """Those of them that are reached, as a model's rows."""
+        found = self.reached(frame)
+        return Part(found, self.inputs.rows(found), regions(parameters_of(found)))

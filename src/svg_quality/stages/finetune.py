@@ -197,7 +197,7 @@ FINETUNE = Stage(
     name="finetune",
     after=(DATASET,),
     code=("conversion/images.py", "features/backbone.py", "features/inputs.py",
-          "features/preprocessing.py", "model/losses.py", "model/mlp.py",
+          "features/preprocessing.py", "model/dropout.py", "model/losses.py", "model/mlp.py",
           "model/quality_model.py", "training/finetune.py", "training/pictures.py",
           "stages/finetune.py"),
     act=_finetune,

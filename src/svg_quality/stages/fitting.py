@@ -14,7 +14,7 @@ from svg_quality.stages.pipeline import StageContext
 from svg_quality.training.rows import Rows
 
 if TYPE_CHECKING:
-    from svg_quality.model.mlp import QualityHead
+    from svg_quality.model.quality_head import QualityHead
     from svg_quality.training.trainer import OnEpoch
 
 SESSION_PAGE: Final = "training.html"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from svg_quality.features.inputs import N_OF_PICTURE, PARAMETER_NAMES
 from svg_quality.features.probes import PROBES
 from svg_quality.model.losses import LossConfig
-from svg_quality.model.mlp import HeadConfig
+from svg_quality.model.quality_head import HeadConfig
 from svg_quality.settings import TrainSettings
 from svg_quality.training.recipe import Recipe
 from svg_quality.training.trainer import TrainingConfig

@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from svg_quality.errors import ModelError, SvgQualityError
 from svg_quality.tracking.child_runs import begin_child, end_child, end_left_behind
 from svg_quality.tracking.processes import Owner
-from svg_quality.tracking.runs import StageRun, Terminated
+from svg_quality.tracking.runs import StageRun, Terminated, sigterm_as_exception
 
 if TYPE_CHECKING:
     import numpy as np
 
     from svg_quality.settings import TrainSettings
-    from svg_quality.training.data import Rows
+    from svg_quality.training.rows import Rows
     from svg_quality.training.searching.study import Report, State, StudyPlan
 
 RUN_ID: Final = "mlflow_run_id"  # user attribute of a trial
@@ -216,20 +215,16 @@ def _worker(trials: Trials, number: int) -> None:
 
     from svg_quality.training.searching.search import run_trials
 
-    parent, asked = os.getppid(), []
-
-    def terminate(signum: int, frame: FrameType | None) -> None:
-        asked.append(signum)
-        raise Terminated(128 + signum)
+    parent = os.getppid()
 
     def must_stop() -> bool:
-        """Python swallows what is raised inside a finalizer; and a search may have been killed."""
-        return bool(asked) or os.getppid() != parent
+        """The search was killed, and could not end its workers."""
+        return os.getppid() != parent
 
-    signal.signal(signal.SIGTERM, terminate)
     torch.set_num_threads(1)
     try:
-        run_trials(trials.plan, trials.evaluate, TrialRuns(trials, must_stop=must_stop), number)
+        with sigterm_as_exception():
+            run_trials(trials.plan, trials.evaluate, TrialRuns(trials, must_stop=must_stop), number)
     except SvgQualityError as error:
         sys.stderr.write(f"svg-quality: worker {number}: {error}\n")
         sys.exit(error.exit_code)

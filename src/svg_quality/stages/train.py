@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 import svg_quality
 from svg_quality.dataset.library import LogoLibrary
-from svg_quality.dataset.releases.release import Release, read_release
-from svg_quality.features.store import FeatureStore
+from svg_quality.dataset.releases.release import Release
 from svg_quality.model.uncertainty import Conformal, calibrate, check_calibration_groups
 from svg_quality.pages.environment import fixed
 from svg_quality.prediction.bundle import Bundle, write_bundle
@@ -22,16 +18,15 @@ from svg_quality.settings import TrainSettings
 from svg_quality.stages.assess import ImageInputs, assess, flat_metrics, keep_report
 from svg_quality.stages.console import say
 from svg_quality.stages.cut_short import training_folder
-from svg_quality.stages.extract import EXTRACT, SUMMARY
+from svg_quality.stages.extract import EXTRACT
+from svg_quality.stages.extracted import Extracted
 from svg_quality.stages.fitting import fit_watched
 from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.stages.shipping import Shipped, choose_backbone
 from svg_quality.tracking.registry import register
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from svg_quality.model.mlp import QualityHead
+    from svg_quality.model.quality_head import QualityHead
 
 VERSION_TAG: Final = "model.version"
 REPORT: Final = "evaluation/evaluation.html"
@@ -45,32 +40,30 @@ _RECORDED: Final = ("torch", "onnxruntime", "numpy", "vtracer", "resvg_py")
 
 def _train(context: StageContext) -> None:
     settings: TrainSettings = context.settings
-    extracted: dict[str, Any] = json.loads(context.source.artifact(SUMMARY).read_text())
-    release = read_release(context.root / extracted["release"])
-    store = FeatureStore(context.data / "features")
-    inputs = ImageInputs(store, extracted["fingerprint"], extracted["descriptors"])
+    extracted = Extracted.of(context)
+    release = extracted.release
     context.run.log_dataset(release.name, release.digest, release.path, "training")
-    validation = inputs.reached(release.rows("validation"))
-    check_calibration_groups(_groups(release, validation), settings.interval)
+    calibrated_on = extracted.reached(release.rows("validation"))["group"].to_numpy()
+    check_calibration_groups(calibrated_on, settings.interval)
     with (
         training_folder(
             context.data / "training", context.run.run_id, context.run.work, settings.resume
         ) as folder,
         TemporaryDirectory(prefix="svg-quality-") as scratch,
     ):
-        train = inputs.rows(inputs.reached(release.rows("train")))
-        head, _ = fit_watched(context, train, inputs.rows(validation), folder)
-        shipped = choose_backbone(head, release, store, extracted, context.root)
+        train, validation = (extracted.part(release.rows(x)) for x in ("train", "validation"))
+        head, _ = fit_watched(context, train.rows, validation.rows, folder)
+        shipped = choose_backbone(head, extracted, validation)
         if shipped.movement is not None:
             context.run.log_metrics({"int8_movement": shipped.movement})
         bundle = Path(scratch) / "bundle"
-        digest = _bundle(context, bundle, head, shipped, release, extracted)
-        _evaluate(context, Bundle(bundle), release, shipped.inputs)
-        number = _register(context, bundle, release, extracted["weights"])
+        digest = _bundle(context, bundle, head, shipped)
+        _evaluate(context, Bundle(bundle), release, shipped.extracted.inputs)
+        number = _register(context, bundle, release, extracted.weights)
     context.run.set_tags(
         {
             VERSION_TAG: str(number),
-            "backbone.weights": extracted["weights"],
+            "backbone.weights": extracted.weights,
             "backbone.precision": shipped.precision,
         }
     )
@@ -78,29 +71,23 @@ def _train(context: StageContext) -> None:
     say(f"train      registered as svg-quality version {number}")
 
 
-def _bundle(
-    context: StageContext,
-    folder: Path,
-    head: QualityHead,
-    shipped: Shipped,
-    release: Release,
-    extracted: dict[str, Any],
-) -> str:
+def _bundle(context: StageContext, folder: Path, head: QualityHead, shipped: Shipped) -> str:
     """Write the bundle; gives its digest."""
     from svg_quality.model.exporting.export import export_head
 
+    release, summary = shipped.extracted.release, shipped.extracted.summary
     with TemporaryDirectory(prefix="svg-quality-") as scratch:
         graph = Path(scratch) / "head.onnx"
         export_head(head, graph)
         return write_bundle(
             folder,
-            backbone=shipped.onnx,
+            backbone=context.root / summary["backbone"],
             head=graph,
-            intervals=_intervals(shipped, release, context.settings.interval),
+            intervals=_intervals(shipped, context.settings.interval),
             facts={
                 "backbone": {
-                    "fingerprint": shipped.fingerprint, "precision": shipped.precision,
-                    "weights": extracted["weights"], "fit": extracted["fit"],
+                    "fingerprint": summary["fingerprint"], "precision": shipped.precision,
+                    "weights": summary["weights"], "fit": summary["fit"],
                 },
                 "dataset": {
                     "name": release.name, "version": release.version, "digest": release.digest,
@@ -112,9 +99,10 @@ def _bundle(
         )  # fmt: skip
 
 
-def _intervals(shipped: Shipped, release: Release, level: float) -> dict[str, Conformal]:
+def _intervals(shipped: Shipped, level: float) -> dict[str, Conformal]:
     """Intervals that hold for new logos, from logos the head was not fitted to."""
-    groups, said, rows = _groups(release, shipped.frame), shipped.said, shipped.rows
+    said, rows = shipped.said, shipped.validation.rows
+    groups = shipped.validation.frame["group"].to_numpy()
     return {
         "ssim": calibrate(rows.ssim, said.ssim.numpy(), said.ssim_spread.numpy(), groups, level),
         "log_bytes": calibrate(
@@ -127,11 +115,6 @@ def _intervals(shipped: Shipped, release: Release, level: float) -> dict[str, Co
             limits=(-math.inf, math.inf),
         ),
     }
-
-
-def _groups(release: Release, frame: pd.DataFrame) -> np.ndarray:
-    groups: np.ndarray = frame["image_id"].map(release.images["group"]).to_numpy()
-    return groups
 
 
 def _evaluate(context: StageContext, bundle: Bundle, release: Release, inputs: ImageInputs) -> None:
@@ -177,7 +160,8 @@ def _register(context: StageContext, bundle: Path, release: Release, weights: st
 TRAIN = Stage(
     name="train",
     after=(EXTRACT,),
-    code=("model", "training", "evaluation", "features/inputs.py", "prediction", "stages/assess.py",
+    code=("model", "training", "evaluation", "features/boosting.py", "features/inputs.py",
+          "prediction", "stages/assess.py", "stages/extracted.py", "stages/fitting.py",
           "stages/recipe.py", "stages/shipping.py", "stages/train.py"),
     act=_train,
 )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from svg_quality.errors import CheckError, ImageError
 from svg_quality.settings import ValidateSettings
 from svg_quality.stages.console import progress_bar, say
-from svg_quality.stages.extract import EXTRACT, SUMMARY
+from svg_quality.stages.extract import EXTRACT
 from svg_quality.stages.pipeline import Stage, StageContext
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from svg_quality.model.validation.report import ValidationReport
     from svg_quality.model.validation.validator import ArchitectureReport
     from svg_quality.stages.extracted import Extracted
-    from svg_quality.training.data import Rows
     from svg_quality.training.recipe import Recipe
+    from svg_quality.training.rows import Rows
 
 _N_PICTURES: Final = 33  # as many as the largest batch that is tried
 _N_AREAS: Final = 6
@@ -74,7 +73,7 @@ def _head(
     from torch import Tensor, nn
 
     from svg_quality.model.losses import TrainingLoss
-    from svg_quality.model.mlp import QualityHead
+    from svg_quality.model.quality_head import QualityHead
     from svg_quality.model.validation.examples import Inputs, example_of
     from svg_quality.model.validation.validator import ModelArchitectureValidator
     from svg_quality.training.data import RowLoader, build_head
@@ -117,7 +116,7 @@ def _first(values: Any, n: int) -> Any:
 def _refusals(train: Rows) -> list[Check]:
     """What makes the inputs of the network must refuse what is no number."""
     from svg_quality.model.validation.odd_inputs import refusal_check
-    from svg_quality.training.data import Rows
+    from svg_quality.training.rows import Rows
 
     sound: dict[str, np.ndarray] = {
         "features": np.array(train.features[:1], np.float32),
@@ -171,7 +170,7 @@ def _pictures(context: StageContext, extracted: Extracted) -> np.ndarray:
 
     release = extracted.release
     library = LogoLibrary(context.data / "logos")
-    fit = json.loads(context.source.artifact(SUMMARY).read_text()).get("fit", "pad")
+    fit = extracted.summary["fit"]
     images = release.images[release.images["split"] == "train"].sort_index()
     read: list[np.ndarray] = []
     for path in images["image_path"]:
@@ -272,7 +271,8 @@ def _shown(path: Path, root: Path) -> Path:
 VALIDATION = Stage(
     name="validate",
     after=(EXTRACT,),
-    code=("model", "features/backbone.py", "features/preprocessing.py", "training/data.py",
-          "training/recipe.py", "stages/recipe.py", "stages/validation.py"),
+    code=("model", "features/backbone.py", "features/inputs.py", "features/preprocessing.py",
+          "training/data.py", "training/recipe.py", "training/rows.py", "stages/extracted.py",
+          "stages/recipe.py", "stages/validation.py"),
     act=_validate,
 )  # fmt: skip

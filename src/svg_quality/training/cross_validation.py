@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from svg_quality.errors import DatasetError
-from svg_quality.training.data import RowLoader, Rows
+from svg_quality.training.data import RowLoader
 from svg_quality.training.recipe import Recipe, fit_head
+from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import OnEpoch, predict_rows
 
 VALIDATION_PART: Final = 8  # one group in so many stops the training

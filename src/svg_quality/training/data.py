@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from svg_quality.errors import DatasetError
-from svg_quality.model.mlp import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.training.dataset import BatchMemory, QualityPredictionDataset
 from svg_quality.training.rows import IMAGES_AT_ONCE, Batch, Features, Rows
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from svg_quality.model.mlp import HeadConfig, QualityHead
-from svg_quality.training.data import RowLoader, Rows, build_head
+from svg_quality.model.quality_head import HeadConfig, QualityHead
+from svg_quality.training.data import RowLoader, build_head
+from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import OnEpoch, QualityModelTrainer, TrainingConfig
 
 if TYPE_CHECKING:

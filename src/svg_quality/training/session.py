@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from svg_quality.errors import ModelError
 from svg_quality.model.losses import TrainingLoss
-from svg_quality.model.mlp import QualityHead
+from svg_quality.model.quality_head import QualityHead
 from svg_quality.training.resume import snapshot
 from svg_quality.training.schedules import RateSchedule
 

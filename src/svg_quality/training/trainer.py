@@ -22,7 +22,7 @@ import torch
 from svg_quality.errors import ModelError, SettingsError
 from svg_quality.model.checkpoint import save_checkpoint
 from svg_quality.model.losses import LossConfig, TrainingLoss
-from svg_quality.model.mlp import Prediction, QualityHead
+from svg_quality.model.quality_head import Prediction, QualityHead
 from svg_quality.training.optimizer import Algorithm, build_optimizer
 from svg_quality.training.resume import STATE, load_state, save_state
 from svg_quality.training.rows import Batch
@@ -50,7 +50,7 @@ class Loader(Protocol):
 class TrainingConfig:
     """How to fit; the architecture is in `HeadConfig`."""
 
-    epochs: int = 24
+    epochs: int = 30
     learning_rate: float = 1e-2  # the highest of the schedule
     weight_decay: float = 0.1
     bottleneck_weight_decay: float = 0.3

@@ -7,18 +7,13 @@ also whole blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
 
 from svg_quality.errors import FeatureError
-
-Predict = Callable[[np.ndarray], np.ndarray]
-_N_ROUNDS: Final = 100
+from svg_quality.features.boosting import Predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +33,6 @@ class Importances:
     mae: float
     r2: float
     found: tuple[Importance, ...]  # the largest rise of the error first
-
-
-def boosted_trees(inputs: np.ndarray, target: np.ndarray, seed: int) -> Predict:
-    """Gradient boosting fitted on rows ``(n, d)`` and their target ``(n,)``, on one thread."""
-    model = HistGradientBoostingRegressor(
-        max_iter=_N_ROUNDS,
-        learning_rate=0.1,
-        max_leaf_nodes=31,
-        min_samples_leaf=20,
-        l2_regularization=1.0,
-        early_stopping=False,
-        random_state=seed,
-    )
-    with threadpool_limits(1):  # sections of microseconds: threads would wait for each other
-        model.fit(inputs, target)
-
-    def predict(rows: np.ndarray) -> np.ndarray:
-        with threadpool_limits(1):
-            said: np.ndarray = model.predict(rows)
-        return said
-
-    return predict
 
 
 def permutation_importance(

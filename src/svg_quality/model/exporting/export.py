@@ -14,7 +14,7 @@ from typing import Final
 import onnx
 import torch
 
-from svg_quality.model.mlp import Prediction, QualityHead
+from svg_quality.model.quality_head import Prediction, QualityHead
 
 OPSET: Final = 17
 OUTPUTS: Final = Prediction._fields

@@ -29,7 +29,7 @@ from svg_quality.model.exporting.torchscript import (
     script_head,
     script_pictures,
 )
-from svg_quality.model.mlp import Prediction, QualityHead
+from svg_quality.model.quality_head import Prediction, QualityHead
 
 MAX_BYTES: Final = 100_000_000  # of the files that one prediction needs
 BACKBONE_ONNX: Final = "backbone.onnx"
@@ -58,7 +58,7 @@ class Comparison:
     """What one file says, against torch on the same inputs."""
 
     what: str
-    largest: float  # difference, see `export_check.largest_difference`
+    largest: float  # difference, see `check.largest_difference`
     limit: float | None = LIMIT  # None: said, not demanded
 
     @property

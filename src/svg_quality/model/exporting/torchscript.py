@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from svg_quality.features.preprocessing import INPUT_SIZE
-from svg_quality.model.mlp import Prediction, QualityHead
+from svg_quality.model.quality_head import Prediction, QualityHead
 
 
 class PictureModel(nn.Module):
@@ -62,6 +62,6 @@ def _write(model: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> None:
     model.eval()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Whether it says the same for other batches is checked from the file (`export_check`).
+        # Whether it says the same for other batches is checked from the file (`check`).
         traced = torch.jit.trace(model, inputs, check_trace=False)
         traced.save(str(path))

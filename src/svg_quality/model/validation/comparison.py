@@ -10,9 +10,10 @@ from typing import Final
 import torch
 from torch import nn
 
+from svg_quality.model.modes import mode
 from svg_quality.model.summary import summarise
 from svg_quality.model.validation.checks import Check, check
-from svg_quality.model.validation.examples import Inputs, mode
+from svg_quality.model.validation.examples import Inputs
 from svg_quality.model.validation.timing import Clock
 
 N_SETS: Final = 10_000  # parameter sets of one image, as an optimizer scores them

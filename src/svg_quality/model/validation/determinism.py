@@ -7,8 +7,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from svg_quality.model.modes import mode
 from svg_quality.model.validation.checks import Check, check
-from svg_quality.model.validation.examples import Example, mode, predict
+from svg_quality.model.validation.examples import Example, predict
 
 _AREA: Final = "determinism"
 _N_ROWS: Final = 4

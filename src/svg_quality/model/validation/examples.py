@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import torch
@@ -15,7 +14,9 @@ from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import ModelError
 from svg_quality.features.backbone import ResNetFeatureExtractor
 from svg_quality.features.preprocessing import INPUT_SIZE
-from svg_quality.model.mlp import QualityHead, SSIMPredictor
+from svg_quality.model.mlp import SSIMPredictor
+from svg_quality.model.modes import mode
+from svg_quality.model.quality_head import QualityHead
 from svg_quality.model.quality_model import N_PARAMETERS, QualityPredictionModel, encode_parameters
 
 Inputs = tuple[Tensor, ...]
@@ -76,11 +77,8 @@ def example_of(model: nn.Module, seed: int = 42) -> Example:
         return Example(
             noise(seed, (settings.input_dim,)),
             {"output": UNIT},
-            build=lambda: SSIMPredictor(
-                settings.input_dim, settings.hidden_dims, settings.dropout_rate,
-                settings.use_batch_norm, settings.output,
-            ),
-        )  # fmt: skip
+            build=lambda: SSIMPredictor(**asdict(settings)),
+        )
     pictures = noise(seed, (3, INPUT_SIZE, INPUT_SIZE))
     if isinstance(model, QualityPredictionModel):
         defaults = encode_parameters([Parameters()])
@@ -133,18 +131,6 @@ def named_outputs(said: Any) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             raise ModelError(f"outputs must be tensors, {name} is {type(value).__name__}")
     return named
-
-
-@contextmanager
-def mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """All of the network in one mode; each module has its own again afterwards."""
-    before = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, was in before:
-            module.training = was
 
 
 def predict(model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:

@@ -19,8 +19,9 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from svg_quality.model.modes import mode
 from svg_quality.model.validation.checks import Check, check
-from svg_quality.model.validation.examples import Example, mode, named_outputs
+from svg_quality.model.validation.examples import Example, named_outputs
 
 MAX_BYTES_PER_CALL: Final = 1024  # of Python's own, on average
 MAX_RESIDENT: Final = 64e6, 0.05  # bytes, and share of what was there

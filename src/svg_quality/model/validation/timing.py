@@ -14,8 +14,9 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from svg_quality.model.modes import mode
 from svg_quality.model.validation.checks import Check, check
-from svg_quality.model.validation.examples import Example, Inputs, mode
+from svg_quality.model.validation.examples import Example, Inputs
 
 SLOWER: Final = 1.5  # many threads over one, beyond which a warning is given
 _AREA: Final = "time"

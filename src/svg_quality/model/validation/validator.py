@@ -77,8 +77,6 @@ class ModelArchitectureValidator:
         model: any network; those of this project need no example.
         example: inputs, loss and ranges to try it with; noise where None.
         name: in the report; the class where None.
-        frozen: prefixes of names of the part that training must leave alone, beside all that
-            needs no gradient.
         n_calls: over which memory must not grow.
         seed: of noise and dropout.
         on_area: called with the name of each area that is done.
@@ -96,7 +94,6 @@ class ModelArchitectureValidator:
         example: Example | None = None,
         *,
         name: str | None = None,
-        frozen: Sequence[str] = (),
         n_calls: int = 200,
         seed: int = 42,
         on_area: Callable[[str], object] = lambda area: None,
@@ -104,7 +101,7 @@ class ModelArchitectureValidator:
         self.model = model
         self.example = example or example_of(model, seed)
         self.name = name or type(model).__name__
-        self.frozen, self.n_calls, self.seed = tuple(frozen), n_calls, seed
+        self.n_calls, self.seed = n_calls, seed
         self.on_area = on_area
 
     def validate_architecture(self) -> ArchitectureReport:
@@ -123,7 +120,7 @@ class ModelArchitectureValidator:
         self.on_area("dimensions")
         gradients = layer_gradients(model, example, seed)
         checks += gradient_checks(gradients)
-        checks.append(frozen_check(model, example, seed, self.frozen))
+        checks.append(frozen_check(model, example, seed))
         self.on_area("gradients")
         checks += memory_checks(memory_growth(model, example, self.n_calls))
         self.on_area("memory")

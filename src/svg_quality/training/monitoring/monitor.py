@@ -1,7 +1,7 @@
 """Watches a training from a thread beside it: load, times, losses, and what is wrong with them.
 
 A step costs the trainer a few microseconds: it is put into a queue, and the thread does the
-rest. The log is `monitor_log`'s, the warnings `monitor_warnings`', the page `monitor_report`'s.
+rest. The log is `log`'s, the warnings are `watch`'s, the page is `report`'s.
 """
 
 from __future__ import annotations

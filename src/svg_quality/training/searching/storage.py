@@ -1,6 +1,6 @@
 """A study in its database: opened, read, and closed again.
 
-With `training.search` the only module that imports Optuna. The database is never MLflow's: both
+With `search` the only module that imports Optuna. The database is never MLflow's: both
 have a table of the name ``alembic_version``.
 """
 

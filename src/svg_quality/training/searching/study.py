@@ -1,6 +1,6 @@
 """What a search is told and what it tells: a plan, a watcher, and the study as it is.
 
-Nothing here knows of Optuna; that is `training.search`.
+Nothing here knows of Optuna; that is `search` and `storage`.
 """
 
 from __future__ import annotations

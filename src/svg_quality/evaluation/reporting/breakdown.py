@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from svg_quality.dataset.splits import split
-from svg_quality.evaluation.residuals import quality_band_masks
+from svg_quality.evaluation.metrics import covered
+from svg_quality.evaluation.residuals import quality_band_masks, value_masks
 
 BAND_NAMES: Final = ("below 0.6", "0.6 to 0.8", "0.8 to 0.9", "0.9 to 0.95", "0.95 and above")
 CLEAR_DIFFERENCE: Final = 0.01  # of SSIM; two tracings nearer than that are no choice
@@ -72,8 +73,7 @@ def broad_bands(rows: pd.DataFrame) -> list[Group]:
 
 def by_column(rows: pd.DataFrame, column: str) -> list[Group]:
     """Errors by the values of a column, most frequent first. Takes what `quality_bands` does."""
-    values = rows[column].astype("string").fillna("not stated")
-    return [_group(str(value), rows[values == value]) for value in values.value_counts().index]
+    return [_group(value, rows[mask]) for value, mask in value_masks(rows[column]).items()]
 
 
 def headline(rows: pd.DataFrame, logo_column: str = "image_id") -> Headline | None:
@@ -93,7 +93,7 @@ def headline(rows: pd.DataFrame, logo_column: str = "image_id") -> Headline | No
         n_logos=int(rows[logo_column].nunique()),
         ssim_half=float(miss.quantile(0.5)),
         ssim_nine_tenths=float(miss.quantile(0.9)),
-        coverage=float(_covered(rows).mean()),
+        coverage=float(covered(rows["ssim"], rows["ssim_low"], rows["ssim_high"]).mean()),
         bytes_half=float(np.quantile(factor, 0.5)),
         bytes_nine_tenths=float(np.quantile(factor, 0.9)),
         better_named=better_named(rows),
@@ -131,9 +131,5 @@ def _errors(rows: pd.DataFrame) -> Errors:
         n=len(rows),
         mae=float(error.abs().mean()),
         bias=float(error.mean()),
-        coverage=float(_covered(rows).mean()),
+        coverage=float(covered(rows["ssim"], rows["ssim_low"], rows["ssim_high"]).mean()),
     )
-
-
-def _covered(rows: pd.DataFrame) -> pd.Series[bool]:
-    return rows["ssim"].between(rows["ssim_low"], rows["ssim_high"])

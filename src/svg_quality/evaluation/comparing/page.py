@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from svg_quality.evaluation.comparison import LEVEL, MIN_GROUPS, TARGETS, Comparison
+from svg_quality.evaluation.comparing.comparison import LEVEL, MIN_GROUPS, TARGETS, Comparison
 from svg_quality.evaluation.metrics import REGIONS
 from svg_quality.evaluation.strict_json import strict_json
 from svg_quality.pages.environment import environment, fixed, signed

@@ -84,7 +84,7 @@ def show_cases(rows: pd.DataFrame, load_rgb: LoadRgb) -> list[Case]:
     """Convert rows again, in this process, and prepare their cards.
 
     Args:
-        rows: one per case, with the columns `report.REQUIRED` names.
+        rows: one per case, with the columns `evaluation.REQUIRED` names.
         load_rgb: the image at a path, uint8 ``(H, W, 3)``, as it was converted.
 
     Returns:

@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -20,9 +21,9 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from svg_quality.errors import DatasetError
-from svg_quality.evaluation.metrics import REGIONS, draw_means
-from svg_quality.evaluation.residuals import quality_band_masks
+from svg_quality.errors import DatasetError, SettingsError
+from svg_quality.evaluation.metrics import draw_means, region_masks
+from svg_quality.evaluation.residuals import quality_band_masks, value_masks
 
 Verdict = Literal["better", "worse", "no difference"]
 MIN_GROUPS: Final = 10  # fewer logos than this make no verdict
@@ -92,7 +93,6 @@ def compare(
     errors = {target: (_errors(reference, target), _errors(contender, target))
               for target in TARGETS}  # fmt: skip
     groups = reference["group"].to_numpy()
-    within = _regions(reference)
     return Comparison(
         differences={
             region: {
@@ -101,7 +101,7 @@ def compare(
                 )
                 for target, (ours, theirs) in errors.items()
             }
-            for region, mask in within.items()
+            for region, mask in region_masks(reference).items()
             if mask.any()
         },
         subgroups=find_regressions(
@@ -176,7 +176,11 @@ def find_regressions(
         reference, contender, groups: as for `mean_difference`.
         subgroups: name -> bool ``(n,)``.
         tolerance, n_draws, seed: as for `mean_difference`.
+
+    Raises:
+        SettingsError: so few draws that no p-value could ever be small enough.
     """
+    _check_draws(groups, subgroups, n_draws)
     found = []
     for name, mask in subgroups.items():
         apart, logos = (contender - reference)[mask], groups[mask]
@@ -193,6 +197,17 @@ def find_regressions(
         worse = p_holm is not None and p_holm < SIGNIFICANT and (mean or 0) > tolerance
         lines.append(Subgroup(name, n, n_groups, mean, p, p_holm, worse))
     return lines
+
+
+def _check_draws(groups: np.ndarray, subgroups: Mapping[str, np.ndarray], n_draws: int) -> None:
+    """The smallest p-value is 1 / (n_draws + 1), and Holm multiplies it by what is asked."""
+    n_asked = sum(len(np.unique(groups[mask])) >= MIN_GROUPS for mask in subgroups.values())
+    needed = math.ceil(n_asked / SIGNIFICANT)
+    if n_draws < needed:
+        raise SettingsError(
+            f"n_draws must be at least {needed} to find a regression among {n_asked} types and"
+            f" bands, got {n_draws}"
+        )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -246,15 +261,7 @@ def _errors(rows: pd.DataFrame, target: str) -> np.ndarray:
     return errors
 
 
-def _regions(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    return {
-        name: np.ones(len(rows), bool) if name == "full" else rows[name].to_numpy(bool)
-        for name in REGIONS
-    }
-
-
 def _subgroups(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    types = rows["logo_type"].astype("string").fillna("not stated").to_numpy(object)
-    named = {f"type {name}": types == name for name in sorted(set(types))}
+    named = {f"type {name}": mask for name, mask in sorted(value_masks(rows["logo_type"]).items())}
     bands = quality_band_masks(rows["ssim"].to_numpy(float))
     return named | {f"SSIM {name}": mask for name, mask in bands.items()}

@@ -32,7 +32,7 @@ def hover_data(rows: pd.DataFrame, load_rgb: LoadRgb) -> dict[str, Any]:
     """Everything the charts' dots tell.
 
     Args:
-        rows: those that are drawn, with the columns `report.REQUIRED` names and ``region``,
+        rows: those that are drawn, with the columns `evaluation.REQUIRED` names and ``region``,
             their style class.
         load_rgb: the image at a path, uint8 ``(H, W, 3)``.
 
