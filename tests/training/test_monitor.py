@@ -165,6 +165,16 @@ def test_a_loss_that_falls_through_zero_is_no_explosion(tmp_path: Path) -> None:
     assert causes(monitor) == []
 
 
+def test_odd_rows_near_a_loss_of_zero_are_no_explosion(tmp_path: Path) -> None:
+    """Step 1,344 of a real training: 0.2525 where the median was 0.0003."""
+    monitor = quiet(tmp_path)
+    fed(monitor, [1.6 * 0.97**k + 0.02 * math.sin(k) for k in range(400)])
+    fed(monitor, [0.2525, 0.0003], first=401)
+    assert causes(monitor) == []
+    fed(monitor, [2.0], first=403)
+    assert causes(monitor) == ["loss explosion"]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_numbers_that_are_not_finite_are_told_and_counted(tmp_path: Path, value: float) -> None:
     monitor = quiet(tmp_path)

@@ -16,6 +16,7 @@ NOT_FINITE: Final = "not finite"
 EXPLOSION: Final = "loss explosion"
 SLOW_DOWN: Final = "slow-down"
 _MIN_LOSSES: Final = 10  # a median of fewer says little
+_SHARE_OF_FIRST: Final = 0.05
 _RECENT: Final = 16  # steps that must be slow together: one alone is chance
 _REFRESH: Final = 16  # steps for which a median is used again: 20 us of the interpreter each
 
@@ -63,9 +64,10 @@ class Warned(NamedTuple):
 class Watch:
     """Looks at every step and reading, in order.
 
-    A loss explodes where it lies more than ``explosion * max(|median|, MAD)`` above the median
-    of the losses before it; MAD is their median absolute deviation. Losses may be negative (that
-    of the expected error is), so a ratio of the two would mean nothing.
+    A loss explodes where it lies more than ``explosion * max(|median|, MAD, |first| / 20)`` above
+    the median of the losses before it; MAD is their median absolute deviation, ``first`` the
+    median of the first ten. Losses may be negative (that of the expected error is), so a ratio of
+    the two would mean nothing, and near 0 a batch of odd rows is no explosion.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -73,6 +75,7 @@ class Watch:
     _times: deque[Step] = field(init=False)
     _high: dict[str, int] = field(default_factory=dict)
     _usual: tuple[float, float] = (0.0, 0.0)  # median of losses, and their spread
+    _first: float = 0.0  # median of the first losses
     _age: int = 0  # losses since it was taken
 
     def __post_init__(self) -> None:
@@ -112,7 +115,8 @@ class Watch:
             return
         if len(self._losses) >= _MIN_LOSSES:
             middle, spread = self._usual_loss()
-            if step.loss - middle > self.limits.explosion * max(abs(middle), spread):
+            scale = max(abs(middle), spread, abs(self._first) * _SHARE_OF_FIRST)
+            if step.loss - middle > self.limits.explosion * scale:
                 yield Warned(
                     EXPLOSION,
                     f"loss {step.loss:.4g} at step {step.step}, the median of the"
@@ -127,6 +131,7 @@ class Watch:
             middle = median(self._losses)
             self._usual = middle, median(abs(loss - middle) for loss in self._losses)
             self._age = 0
+            self._first = self._first or middle
         return self._usual
 
     def _pace(self) -> Iterator[Warned]:
