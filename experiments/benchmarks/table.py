@@ -82,8 +82,8 @@ def _learning_rows(other: dict[str, Any], training: dict[str, Any]) -> list[tupl
     batch = training["batches"]["array, prefetch 0"]["ms_p50"]
     return [
         (
-            f"{other['held_out_logos']} logos of another source, skill-icons: everyday R², and in colour"
-            " alone (against the held-out logos above)",
+            f"{other['held_out_logos']} logos of another source, skill-icons: everyday R², and in"
+            " colour alone (against the held-out logos above)",
             "reported",
             fall,
         ),

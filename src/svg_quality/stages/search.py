@@ -192,16 +192,18 @@ def verdict(winner: Repeated, defaults: Repeated) -> str:
     over = f"over {len(apart)} seeds ({n_better} of {len(apart)} better)"
     if len(apart) < 3:
         return f"The winner's everyday MAE differs by {mean:+.4f} {over}: too few seeds to tell."
-    error = float(apart.std(ddof=1)) / len(apart) ** 0.5
-    if abs(mean) <= 2 * error:
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, len(apart) - 1) * apart.std(ddof=1)) / len(apart) ** 0.5
+    chance = f"95% of chance {reach:.4f}; on the validation logos that chose it"
+    if abs(mean) <= reach:
         return (
             f"The winner is no clear gain on what the search began from: its everyday MAE differs "
-            f"by {mean:+.4f} {over}, within two standard errors."
+            f"by {mean:+.4f} {over} ({chance})."
         )
     word = "beats" if mean < 0 else "is worse than"
     return (
-        f"The winner {word} what the search began from: everyday MAE {mean:+.4f} {over}, "
-        f"beyond two standard errors ({2 * error:.4f})."
+        f"The winner {word} what the search began from: everyday MAE {mean:+.4f} {over} ({chance})."
     )
 
 
