@@ -17,6 +17,7 @@ def results_table() -> str:
         *_accuracy_rows(accuracy["regions"]),
         *_interval_rows(accuracy),
         *_learning_rows(_figures("generalisation"), _figures("training")),
+        *_scoring_rows(_figures("scoring")),
         (
             "logos that reach the feature store",
             "98%",
@@ -99,6 +100,18 @@ def _learning_rows(other: dict[str, Any], training: dict[str, Any]) -> list[tupl
         ),
         ("a batch of 256 rows for training", "5 ms", f"{batch:.2f} ms"),
     ]
+
+
+def _scoring_rows(scoring: dict[str, Any]) -> list[tuple[str, str, str]]:
+    taken = scoring["median_ms"]
+    return [
+        ("10,000 parameter sets of one image, features at hand", "150 ms",
+         f"{taken['score_10000_sets']:.0f} ms"),
+        ("an image never seen, with 1,000 sets (one conversion, rendered and compared)", "reported",
+         f"{taken['image_and_1000_sets']:.0f} ms ({taken['one_conversion_measured']:.0f} ms)"),
+        ("sets from which on predicting is cheaper than converting", "reported",
+         f"{scoring['break_even_sets']:.0f}"),
+    ]  # fmt: skip
 
 
 def _ratio(region: dict[str, Any], baseline: str) -> str:
