@@ -33,12 +33,14 @@ from svg_quality.model.validation.validator import ModelArchitectureValidator
 EXAMPLE = Example(noise(0, (8,)), {"output": UNIT}, n_training=16, n_timed=4, n_passes=3)
 
 
+torch.manual_seed(0)  # for the networks that are made as parameters of tests
+
+
 class Net(nn.Module):
     """Sound; each test breaks one thing."""
 
     def __init__(self) -> None:
         super().__init__()
-        torch.manual_seed(0)  # some are made when tests are collected
         self.first, self.norm, self.last = nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Linear(16, 1)
         self.dropout = nn.Dropout(0.2)
 
