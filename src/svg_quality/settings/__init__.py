@@ -143,7 +143,11 @@ def load_settings(path: Path, overrides: Mapping[str, Mapping[str, Any]] | None 
         return Settings.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        section, *names = (str(part) for part in first["loc"])
+        asked = (overrides or {}).get(section, {})
+        is_option = bool(names) and asked.get(names[0], FROM_CONFIG) != FROM_CONFIG
+        where = ".".join([section, *names])
+        origin = "an option of the command" if is_option else f"settings of {path}"
         raise SettingsError(
-            f"{where}: {first['msg'].lower()}, got {first['input']!r} (settings of {path})"
+            f"{where}: {first['msg'].lower()}, got {first['input']!r} ({origin})"
         ) from None

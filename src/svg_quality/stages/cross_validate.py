@@ -158,12 +158,16 @@ def _told(settings: Mapping[str, Any]) -> str:
 
 def _say(scores: Mapping[str, Any], n_folds: int) -> None:
     pooled = scores["pooled"]
-    for region, heading in (("full", "full region"), ("everyday", "everyday")):
-        ours, theirs = (pooled[name][region]["ssim"] for name in ("model", "gradient_boosting"))
+    told = (
+        ("full", "ssim", "SSIM, full region"), ("everyday", "ssim", "SSIM, everyday"),
+        ("everyday", "log_bytes", "log bytes, everyday"),
+    )  # fmt: skip
+    for region, target, heading in told:
+        ours, theirs = (pooled[name][region][target] for name in ("model", "gradient_boosting"))
         low, high = ours["intervals"]["mae"] or (None, None)
-        against = scores["against"].get(region, {}).get("ssim", {})
+        against = scores["against"].get(region, {}).get(target, {})
         say(
-            f"cross-validate  {n_folds} folds, SSIM, {heading}: MAE {fixed(ours['mae'], 4)} "
+            f"cross-validate  {n_folds} folds, {heading}: MAE {fixed(ours['mae'], 4)} "
             f"(95%: {fixed(low, 4)} to {fixed(high, 4)}), R2 {fixed(ours['r2'])}; gradient "
             f"boosting {fixed(theirs['mae'], 4)}, {fixed(theirs['r2'])}"
             + (f": the model is {_VERDICTS[against['verdict']]}" if against else "")

@@ -46,9 +46,11 @@ def _export_model(context: StageContext) -> None:
     for path in written.values():
         context.run.log_artifact(path, "export")
     _log(context, resolved, summary, folder, written["json"])
+    say(f"export     {MODEL} version {resolved.version}")
     _tell(summary, folder, written["html"])
     if summary.failed:
         raise CheckError(f"an exported model must be as promised: {'; '.join(summary.failed)}")
+    say(f"export     try it: svg-quality predict LOGO.png --model {folder}")
 
 
 def _log_dataset(context: StageContext, bundle: Bundle) -> None:
@@ -140,7 +142,6 @@ def _tell(summary: ExportSummary, folder: Path, page: Path) -> None:
     for sentence in summary.missing:
         say(f"export     {sentence}")
     say(f"export     files in {folder}, how to load them: {page}")
-    say(f"export     try it: svg-quality predict LOGO.png --model {folder}")
 
 
 EXPORT_MODEL = Stage(

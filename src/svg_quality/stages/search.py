@@ -191,7 +191,10 @@ def verdict(winner: Repeated, defaults: Repeated) -> str:
     n_better = int((apart < 0).sum())
     over = f"over {len(apart)} seeds ({n_better} of {len(apart)} better)"
     if len(apart) < 3:
-        return f"The winner's everyday MAE differs by {mean:+.4f} {over}: too few seeds to tell."
+        return (
+            f"The winner's everyday MAE differs from that of what the search began from by "
+            f"{mean:+.4f} {over}: too few seeds to tell."
+        )
     from scipy.stats import t
 
     reach = float(t.ppf(0.975, len(apart) - 1) * apart.std(ddof=1)) / len(apart) ** 0.5
