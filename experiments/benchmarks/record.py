@@ -46,7 +46,7 @@ def write_result(name: str, figures: dict[str, Any]) -> Path:
 
 def _git(*arguments: str) -> str:
     answer = subprocess.run(
-        ["git", "-C", str(HERE), *arguments], capture_output=True, text=True, check=True
+        ["git", "-C", str(HERE.parents[1]), *arguments], capture_output=True, text=True, check=True
     )
     return answer.stdout.strip()
 
