@@ -31,7 +31,7 @@ def results_table() -> str:
         (
             "feature extraction against eager torchvision: 8 bits (fp32)",
             "5 x",
-            f"{features['int8']['times_faster']:.1f} x ({features['fp32']['times_faster']:.1f} x)",
+            f"{features['int8']['batch']['times_faster']:.1f} x ({features['fp32']['batch']['times_faster']:.1f} x)",
         ),
         (
             "`svg-quality predict` / `--help`, whole process",
