@@ -31,7 +31,9 @@ def results_table() -> str:
         (
             "feature extraction against eager torchvision: 8 bits (fp32)",
             "5 x",
-            f"{features['int8']['batch']['times_faster']:.1f} x ({features['fp32']['batch']['times_faster']:.1f} x)",
+            "{:.1f} x ({:.1f} x)".format(
+                *(features[name]["batch"]["times_faster"] for name in ("int8", "fp32"))
+            ),
         ),
         (
             "`svg-quality predict` / `--help`, whole process",
