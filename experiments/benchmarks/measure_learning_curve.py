@@ -30,7 +30,6 @@ from svg_quality.evaluation.metrics import score
 from svg_quality.settings import TrainSettings
 from svg_quality.stages.recipe import recipe_of
 from svg_quality.tracking.store import project_root
-from svg_quality.training.data import RowLoader
 from svg_quality.training.recipe import fit_head
 from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import predict_rows
@@ -87,7 +86,7 @@ def point(train: Rows, validation: Rows, held_out: HeldOut) -> dict[str, Any]:
     head, _ = fit_head(train, validation, recipe_of(TrainSettings(epochs=epochs)))
     seconds = perf_counter() - start
     rows = held_out.rows
-    said = predict_rows(head, RowLoader(rows, 4096))
+    said = predict_rows(head, rows)
     boosted = fit_and_predict(train, rows, names=("gradient_boosting",))["gradient_boosting"]
     figures: dict[str, Any] = {
         "images": len(np.unique(train.image_index)),

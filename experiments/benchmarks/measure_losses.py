@@ -112,7 +112,7 @@ def released_rows(root: Path) -> tuple[tuple[Rows, pd.DataFrame], tuple[Rows, pd
 
 def figures_of(head: QualityHead, rows: Rows, frame: pd.DataFrame) -> dict[str, float]:
     """Errors of SSIM in three regions, its order over all rows and within images, and of bytes."""
-    said = predict_rows(head, RowLoader(rows, 4096))
+    said = predict_rows(head, rows)
     y, p = rows.ssim, said.ssim.numpy()
     found: dict[str, Any] = {}
     for region, mask in regions(parameters_of(frame)).items():

@@ -216,7 +216,8 @@ def test_evaluate_and_promote_by_number(
     finished: str, capsys: pytest.CaptureFixture[str], project: Path
 ) -> None:
     assert main(["evaluate", "--version", "1", "--split", "validation"]) == 0
-    page = Path(capsys.readouterr().out.splitlines()[0].split(": ")[1])
+    told = capsys.readouterr().out.splitlines()
+    page = Path(next(line for line in told if "version 1 on validation" in line).split(": ")[1])
     assert "validation split" in page.read_text()
     assert main(["promote", "--version", "1"]) == 0
     assert QualityPredictor().model_version == "1"

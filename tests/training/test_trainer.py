@@ -90,7 +90,7 @@ def test_32_rows_can_be_learnt_by_heart() -> None:
     data = rows(32)
     shuffled = dataclasses.replace(data, ssim=data.ssim[np.random.default_rng(1).permutation(32)])
     model, _ = fitted(shuffled, epochs=200, patience=200, learning_rate=1e-2, weight_decay=0.0)
-    said = predict_rows(model, RowLoader(shuffled, 64)).ssim.numpy()
+    said = predict_rows(model, shuffled).ssim.numpy()
     assert np.abs(said - shuffled.ssim).mean() < 0.01
 
 
@@ -107,7 +107,7 @@ def test_32_rows_can_be_learnt_by_heart() -> None:
 def test_what_is_learnt_holds_for_new_rows(settings: dict[str, Any]) -> None:
     model, _ = fitted(rows(600), batch_size=48, **{"epochs": 12, "learning_rate": 1e-2, **settings})
     new = rows(200, seed=1)
-    said = predict_rows(model, RowLoader(new, 64))
+    said = predict_rows(model, new)
     assert np.corrcoef(said.ssim, new.ssim)[0, 1] > 0.95
     assert np.corrcoef(said.log_bytes, new.log_bytes)[0, 1] > 0.95
 

@@ -66,11 +66,21 @@ def survey_logos(
     return run_isolated(_survey, tasks, n_workers, timeout_s)
 
 
-def _survey(task: SurveyTask) -> list[LogoRecord]:
-    image = load_image(task.logo.path, task.working_size)
-    if (image.rgb == image.rgb[0, 0]).all():  # any tracing of it has SSIM 1
-        fact = f"{task.logo.name} shows one"
+def logo_image(logo: LogoFile, working_size: int) -> LogoImage:
+    """A logo's picture.
+
+    Raises:
+        ImageError: it cannot be read, or shows a single colour: any tracing of that has SSIM 1.
+    """
+    image = load_image(logo.path, working_size)
+    if (image.rgb == image.rgb[0, 0]).all():
+        fact = f"{logo.name} shows one"
         raise ImageError(f"a logo must show more than one colour on white, {fact}")
+    return image
+
+
+def _survey(task: SurveyTask) -> list[LogoRecord]:
+    image = logo_image(task.logo, task.working_size)
     data = task.logo.path.read_bytes()
     records = [_record(task, data, image, None)]
     if _in_share(image.image_id, task.jpeg_share) and image.format != "JPEG":

@@ -247,6 +247,8 @@ def flat_metrics(metrics: Mapping[str, Any], prefix: str) -> dict[str, float]:
     for name, value in metrics.items():
         if isinstance(value, Mapping):
             flat |= flat_metrics(value, f"{prefix}.{name}")
+        elif isinstance(value, tuple):  # an interval
+            flat |= {f"{prefix}.{name}_low": value[0], f"{prefix}.{name}_high": value[1]}
         elif value is not None:
             flat[f"{prefix}.{name}"] = float(value)
     return flat

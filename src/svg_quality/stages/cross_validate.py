@@ -14,6 +14,7 @@ from svg_quality.dataset.splits.folds import ALWAYS_TRAINED_ON, HELD_OUT
 from svg_quality.errors import DatasetError
 from svg_quality.pages.environment import fixed
 from svg_quality.settings import CrossValidateSettings
+from svg_quality.stages.assess import flat_metrics
 from svg_quality.stages.console import progress_bar, say
 from svg_quality.stages.extract import EXTRACT
 from svg_quality.stages.pipeline import Stage, StageContext
@@ -63,7 +64,9 @@ def _cross_validate(context: StageContext) -> None:
     for path in pages.values():
         context.run.log_artifact(path)
     context.run.log_table(table, PREDICTIONS)
-    context.run.log_metrics(_flat(scores["pooled"], "pooled") | _flat(scores["spread"], "folds"))
+    context.run.log_metrics(
+        flat_metrics(scores["pooled"], "pooled") | flat_metrics(scores["spread"], "folds")
+    )
     context.run.set_output(hashlib.sha256(json.dumps(scores).encode()).hexdigest(), pages["page"])
     _say(scores, len(folds))
     say(f"           page: {pages['page']}")
@@ -80,14 +83,11 @@ def _predictions(
     context: StageContext, part: Part, folds: list[Fold]
 ) -> Iterator[tuple[FoldPrediction, Mapping[str, BaselinePrediction]]]:
     """Fold after fold, each in a run of its own inside the stage's."""
-    import torch
-
     from svg_quality.evaluation.baselines import fit_and_predict
     from svg_quality.evaluation.metrics import score
     from svg_quality.stages.recipe import recipe_of
     from svg_quality.training.cross_validation import cross_validate
 
-    torch.set_num_threads(1)  # as in `train`: more of them wait for each other
     train = context.everything.train
     n_epochs = len(folds) * train.epochs
     with progress_bar(n_epochs, "cross-validation") as bar:
@@ -111,8 +111,8 @@ def _predictions(
                     held = mask[fold.held]
                     measured = part.rows.ssim[fold.held][held]
                     run.log_metrics(
-                        _flat(score(measured, said.ssim[held]), f"{region}.ssim")
-                        | _flat(
+                        flat_metrics(score(measured, said.ssim[held]), f"{region}.ssim")
+                        | flat_metrics(
                             score(measured, guesses["gradient_boosting"].ssim[held]),
                             f"gradient_boosting.{region}.ssim",
                         )
@@ -136,20 +136,6 @@ def _out_of_fold(
     for name, guess in guesses.items():
         columns |= {f"{name}.ssim": guess.ssim, f"{name}.log_bytes": guess.log_bytes}
     return part.frame.loc[held, list(_KEPT)].assign(**columns)
-
-
-def _flat(figures: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    """Nested figures under dotted names; what is not defined is left out."""
-    flat: dict[str, float] = {}
-    value: Any
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}.{name}")
-        elif isinstance(value, tuple):
-            flat |= {f"{prefix}.{name}_low": value[0], f"{prefix}.{name}_high": value[1]}
-        elif value is not None:
-            flat[f"{prefix}.{name}"] = float(value)
-    return flat
 
 
 def _told(settings: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,7 @@ from svg_quality.stages.console import progress, say
 from svg_quality.stages.extract import EXTRACT, SUMMARY
 from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.stages.train import TRAIN, VERSION_TAG
+from svg_quality.tracking.identity import file_digest
 from svg_quality.tracking.lookup import FinishedRun, finished_run
 from svg_quality.tracking.registry import MODEL
 from svg_quality.tracking.resolve import ResolvedModel, resolve
@@ -130,7 +130,7 @@ def _log(
     )
     verdict = "fail" if summary.failed else "pass"
     context.run.set_tags({VERSION_TAG: str(resolved.version), "export.verdict": verdict})
-    context.run.set_output(hashlib.sha256(record.read_bytes()).hexdigest(), folder)
+    context.run.set_output(file_digest(record), folder)
 
 
 def _tell(summary: ExportSummary, folder: Path, page: Path) -> None:

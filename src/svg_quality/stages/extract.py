@@ -24,6 +24,7 @@ from svg_quality.stages.console import progress, progress_bar, say
 from svg_quality.stages.convert import descriptors_kind
 from svg_quality.stages.dataset import DATASET
 from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.tracking.identity import file_digest
 
 SUMMARY: Final = "extraction.json"
 _ROWS_A_FILE: Final = 256  # described pictures that a killed extraction may lose
@@ -188,7 +189,7 @@ def _say(
 
 def _weights_digest(settings: Settings) -> dict[str, str]:
     path = Path(settings.extract.weights)
-    return {"weights": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+    return {"weights": file_digest(path)} if path.is_file() else {}
 
 
 EXTRACT = Stage(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from svg_quality.settings import FinetuneSettings, Settings
 from svg_quality.stages.console import progress, say
 from svg_quality.stages.dataset import DATASET
 from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.tracking.identity import file_digest
 
 if TYPE_CHECKING:
     from svg_quality.features.backbone import ResNetFeatureExtractor
@@ -189,7 +189,7 @@ def _verdict(said: Finetuned) -> str:
 
 def _weights_digest(settings: Settings) -> dict[str, str]:
     path = Path(settings.finetune.weights)
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    content = file_digest(path) if path.is_file() else ""
     return {"fit": settings.extract.fit, "weights": content}
 
 

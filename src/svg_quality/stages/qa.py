@@ -25,6 +25,7 @@ from svg_quality.settings import QaSettings, Settings
 from svg_quality.stages.console import progress, say
 from svg_quality.stages.dataset import DATASET
 from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.tracking.identity import file_digest
 from svg_quality.tracking.lookup import newest_finished
 
 METRICS: Final = "evaluation/metrics.json"  # artifact of `train` and of `evaluate`
@@ -101,7 +102,7 @@ def _keep(context: StageContext, report: QaReport, release: Release) -> Path:
         }
     )
     context.run.set_tags({"qa.verdict": "pass" if report.passed else "fail"})
-    digest = hashlib.sha256(written["json"].read_bytes()).hexdigest()
+    digest = file_digest(written["json"])
     context.run.set_output(digest, written["json"])
     return written["html"]
 

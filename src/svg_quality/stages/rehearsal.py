@@ -22,6 +22,7 @@ from svg_quality.settings import Settings
 from svg_quality.stages.console import say
 from svg_quality.stages.dispatch import stage_of
 from svg_quality.stages.pipeline import run_stage
+from svg_quality.tracking.lookup import newest_finished
 
 LOGOS: Final = "logos"
 FAILED: Final = "FAILED"
@@ -35,8 +36,13 @@ _SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {  # small, and fair to so f
     "export": {"upload": False},
     "qa": {"n_remeasured": 4},
     "extract": {"weights": "random"},
+    "analyse": {"n_components": 2, "n_repeats": 1},
     # One logo is left to calibrate on: that is enough for an interval that holds half the time.
-    "train": {"epochs": 2, "interval": 0.5},
+    "train": {"epochs": 2, "interval": 0.5, "hidden_dims": "16"},
+    "search": {"n_trials": 2, "epochs": 1, "n_seeds": 1},
+    "cross_validate": {"n_draws": 20},
+    "compare": {"n_draws": 20},
+    "validation": {"n_calls": 5, "backbone": False},
     "verify": {"release": "data/releases/rehearsal/1.0.0"},
     "backup": {"target": _BACKUPS},
 }
@@ -59,7 +65,7 @@ def rehearse() -> int:
     """
     for part in _parts():
         verdict = FAILED if part.failed else "ok"
-        say(f"{part.name:<10} {verdict:<6} {part.seconds:5.1f} s  {part.said}")
+        say(f"{part.name:<14} {verdict:<6} {part.seconds:5.1f} s  {part.said}")
         if part.failed:
             return 1
     return 0
@@ -68,8 +74,10 @@ def rehearse() -> int:
 def _parts() -> Iterator[Part]:
     settings = Settings.model_validate(_SETTINGS)
     for name in ("convert", "collect", "inventory", "clean", "inspect", "dataset", "export", "qa",
-                 "extract", "train", "evaluate", "promote"):  # fmt: skip
+                 "extract", "analyse", "train", "search", "cross-validate",
+                 "evaluate", "validate", "export-model", "promote"):  # fmt: skip
         yield _run(name, lambda name=name: _stage(name, settings))  # type: ignore[misc]
+    yield _run("compare", lambda: _compare(settings))
     yield _run("predict", _predict)
     yield _run("backup", lambda: _stage("backup", settings))
     yield _run("restore", lambda: _restore(settings))
@@ -78,6 +86,13 @@ def _parts() -> Iterator[Part]:
 
 def _stage(name: str, settings: Settings) -> None:
     run_stage(stage_of(name), settings)
+
+
+def _compare(settings: Settings) -> None:
+    """Predictions of two runs on the same split: those of one model, kept twice."""
+    runs = " ".join(newest_finished(name).run_id for name in ("train", "evaluate"))
+    compare = settings.compare.model_copy(update={"runs": runs})
+    run_stage(stage_of("compare"), settings.model_copy(update={"compare": compare}))
 
 
 def _predict() -> None:

@@ -7,7 +7,6 @@ has. Both are of logos the trial was not trained on.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +25,7 @@ from svg_quality.stages.search_trials import (
     work_in_processes,
 )
 from svg_quality.tracking.child_runs import child_run
+from svg_quality.tracking.identity import file_digest
 
 if TYPE_CHECKING:
     from svg_quality.stages.extracted import Extracted, Part
@@ -66,7 +66,7 @@ def _search(context: StageContext) -> None:
     for path in paths.values():
         context.run.log_artifact(path)
     _log(context, report)
-    digest = hashlib.sha256(paths["best"].read_bytes()).hexdigest()
+    digest = file_digest(paths["best"])
     context.run.set_output(digest, paths["best"])
     say(f"search     page: {paths['page']}")
     say(f"           train with the winner's settings: {report.command}")
@@ -130,11 +130,8 @@ def _repeated(
     context: StageContext, trials: Trials, study: StudyResult, test: Part
 ) -> tuple[Repeated, Repeated]:
     """The winner and the starting point, each trained as `train` would, over the same seeds."""
-    import torch
-
     from svg_quality.training.searching.space import settings_of
 
-    torch.set_num_threads(1)
     start: TrainSettings = context.everything.train
     best = settings_of(study.best.chosen, start)
     n_trainings = context.settings.n_seeds * (1 if best == start else 2)

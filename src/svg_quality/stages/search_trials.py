@@ -70,10 +70,9 @@ def fit_and_measure(
 def measured(head: Any, rows: Rows, everyday: np.ndarray) -> dict[str, float]:
     """Figures of a head on rows: MAE and R2 of both targets, in both regions."""
     from svg_quality.evaluation.metrics import score
-    from svg_quality.training.data import RowLoader
     from svg_quality.training.trainer import predict_rows
 
-    said = predict_rows(head, RowLoader(rows, 4096))
+    said = predict_rows(head, rows)
     figures: dict[str, float] = {}
     for prefix, mask in (("everyday_", everyday), ("", slice(None))):
         for target in ("ssim", "log_bytes"):
@@ -156,11 +155,8 @@ class TrialRuns:
 
 def work_here(trials: Trials, on_end: Callable[[], object]) -> None:
     """Run trials in this process until the study has its number; told of each that counts."""
-    import torch
-
     from svg_quality.training.searching.search import run_trials
 
-    torch.set_num_threads(1)  # as in `train`: more of them wait for each other
     run_trials(trials.plan, trials.evaluate, TrialRuns(trials, on_end))
 
 
@@ -211,7 +207,6 @@ def _workers(trials: Trials, n_workers: int) -> Iterator[list[BaseProcess]]:
 
 
 def _worker(trials: Trials, number: int) -> None:
-    import torch
 
     from svg_quality.training.searching.search import run_trials
 
@@ -221,7 +216,6 @@ def _worker(trials: Trials, number: int) -> None:
         """The search was killed, and could not end its workers."""
         return os.getppid() != parent
 
-    torch.set_num_threads(1)
     try:
         with sigterm_as_exception():
             run_trials(trials.plan, trials.evaluate, TrialRuns(trials, must_stop=must_stop), number)

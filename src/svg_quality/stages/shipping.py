@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from svg_quality.model.quality_head import Prediction, QualityHead
 
 MOST_MOVEMENT: Final = 0.003  # SSIM; the model's own error is several times that
-_AT_ONCE: Final = 4096  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,9 @@ def choose_backbone(head: QualityHead, extracted: Extracted, validation: Part) -
 
 
 def _shipped(head: QualityHead, extracted: Extracted, validation: Part) -> Shipped:
-    from svg_quality.training.data import RowLoader
     from svg_quality.training.trainer import predict_rows
 
-    said = predict_rows(head, RowLoader(validation.rows, _AT_ONCE))
+    said = predict_rows(head, validation.rows)
     return Shipped(extracted, validation, said, movement=None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from svg_quality.settings import ValidateSettings
 from svg_quality.stages.console import progress_bar, say
 from svg_quality.stages.extract import EXTRACT
 from svg_quality.stages.pipeline import Stage, StageContext
+from svg_quality.tracking.identity import file_digest
 
 if TYPE_CHECKING:
     from svg_quality.model.validation.checks import Check
@@ -240,7 +240,7 @@ def _keep(context: StageContext, report: ValidationReport) -> None:
         }
     )
     context.run.set_tags({"validation.verdict": "fail" if report.failed else "pass"})
-    digest = hashlib.sha256(written["json"].read_bytes()).hexdigest()
+    digest = file_digest(written["json"])
     context.run.set_output(digest, written["json"])
     for one in report.networks:
         _say_network(one)

@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
-from svg_quality.dataset.logos import choose_logos, discover_logos
-from svg_quality.errors import CheckError, DatasetError
+from svg_quality.conversion.images import WORKING_SIZE
+from svg_quality.dataset.logos import LogoFile, choose_logos, discover_logos
+from svg_quality.dataset.survey import logo_image
+from svg_quality.errors import CheckError, DatasetError, ImageError
 from svg_quality.settings import VerifyPipelineSettings
 from svg_quality.stages.console import say
 from svg_quality.stages.pipeline import Stage, StageContext
@@ -25,7 +28,8 @@ _SEED: Final = 42
 
 def _verify(context: StageContext) -> None:
     settings: VerifyPipelineSettings = context.settings
-    logos = choose_logos(discover_logos(settings.logos), frozenset(), _N_LOGOS, _SEED)
+    candidates = choose_logos(discover_logos(settings.logos), frozenset(), 4 * _N_LOGOS, _SEED)
+    logos = list(islice(filter(_can_be_converted, candidates), _N_LOGOS))
     if len(logos) < _N_LOGOS:
         raise DatasetError(f"a rehearsal needs {_N_LOGOS} logos, {settings.logos} has {len(logos)}")
     start, lines = perf_counter(), []
@@ -45,6 +49,14 @@ def _verify(context: StageContext) -> None:
         raise CheckError(f"every component must work on {_N_LOGOS} logos; {failed[0]}")
     context.run.set_output("verified")
     say(f"verify-pipeline: all {len(lines)} components work, {seconds:.0f} s")
+
+
+def _can_be_converted(logo: LogoFile) -> bool:
+    try:
+        logo_image(logo, WORKING_SIZE)
+    except ImageError:
+        return False
+    return True
 
 
 def _rehearsal(folder: Path) -> Iterator[str]:

@@ -39,18 +39,13 @@ def begin_child(
     """
     from mlflow.entities import Param
 
-    client, owner = open_store().client, Owner.current()
-    owned = {
-        lookup.OWNER_HOST: owner.host,
-        lookup.OWNER_PID: str(owner.pid),
-        lookup.OWNER_STARTED: owner.started,
-    }
+    client = open_store().client
     params = [Param(key, value) for key, value in flatten(settings, SETTINGS_PREFIX).items()]
     with tracking_errors(f"{name} must start inside run {parent.run_id}"):
         made = client.create_run(
             parent.experiment_id,
             run_name=name,
-            tags={PARENT: parent.run_id, **owned, **tags},
+            tags={PARENT: parent.run_id, **lookup.owner_tags(Owner.current()), **tags},
         )
         client.log_batch(made.info.run_id, params=params)
     return dataclasses.replace(parent, run_id=made.info.run_id, client=client)

@@ -184,6 +184,11 @@ def sweep_stale(store: Store | None = None, keep: str | None = None) -> list[str
     return swept
 
 
+def owner_tags(owner: Owner) -> dict[str, str]:
+    """Who holds a run, as its tags say it."""
+    return {OWNER_HOST: owner.host, OWNER_PID: str(owner.pid), OWNER_STARTED: owner.started}
+
+
 def _is_stale(run: Run, store: Store) -> bool:
     tags = run.data.tags
     if OWNER_PID in tags:

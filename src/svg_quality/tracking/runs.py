@@ -245,14 +245,11 @@ def _sent_again_where_dropped() -> Iterator[None]:
 
 
 def _tags(work: Work) -> dict[str, str]:
-    owner = Owner.current()
     tags = {
         lookup.STAGE: work.stage,
         lookup.FINGERPRINT: work.fingerprint,
         "code.digest": work.code,
-        lookup.OWNER_HOST: owner.host,
-        lookup.OWNER_PID: str(owner.pid),
-        lookup.OWNER_STARTED: owner.started,
+        **lookup.owner_tags(Owner.current()),
         **{f"input.{name}": run_id for name, run_id in work.inputs.items()},
         **{f"input.{name}.digest": digest for name, digest in work.digests.items()},
     }

@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 
 from svg_quality.errors import DatasetError
-from svg_quality.training.data import RowLoader
 from svg_quality.training.recipe import Recipe, fit_head
 from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import OnEpoch, predict_rows
@@ -99,7 +98,7 @@ def cross_validate(
             recipe,
             on_epoch=on_epoch(fold) if on_epoch else None,
         )
-        said = predict_rows(head, RowLoader(rows.take(fold.held), 4096))
+        said = predict_rows(head, rows.take(fold.held))
         yield FoldPrediction(
             fold=fold,
             ssim=said.ssim.numpy(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,10 @@ from svg_quality.errors import ModelError, SettingsError
 from svg_quality.model.checkpoint import save_checkpoint
 from svg_quality.model.losses import LossConfig, TrainingLoss
 from svg_quality.model.quality_head import Prediction, QualityHead
+from svg_quality.training.data import RowLoader
 from svg_quality.training.optimizer import Algorithm, build_optimizer
 from svg_quality.training.resume import STATE, load_state, save_state
-from svg_quality.training.rows import Batch
+from svg_quality.training.rows import Rows
 from svg_quality.training.schedules import RateSchedule, Schedule
 from svg_quality.training.session import TrainingSession
 from svg_quality.training.steps import NotFiniteError, train_epoch
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 MAX_ROLLBACKS: Final = 3
+_PREDICTED_AT_ONCE: Final = 4096  # rows
 
 _log = logging.getLogger(__name__)
 
@@ -259,9 +261,10 @@ def _threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def predict_rows(model: QualityHead, batches: Iterable[Batch]) -> Prediction:
+def predict_rows(model: QualityHead, rows: Rows) -> Prediction:
     """The model's prediction for each row, in order; tensors ``(n,)`` without gradients."""
     model.eval()
+    batches = RowLoader(rows, _PREDICTED_AT_ONCE)
     with torch.no_grad():
         parts = [model(batch.features, batch.tabular) for batch in batches]
     return Prediction(*(torch.cat(column) for column in zip(*parts, strict=True)))
