@@ -42,7 +42,9 @@ def main() -> None:
         parts: dict[str, Callable[[], Any]] = {
             "descriptors_with_probes": partial(describe, image.rgb, image.transparent_share),
             "probes_alone": partial(probe, image.rgb),
-            "backbone": partial(bundle.features, image),
+            "backbone_on_one_thread": partial(bundle.features, image),
+            "descriptors_beside_backbone": partial(bundle.inputs, image),
+            "likeness_to_training_logos": partial(bundle.reference.similarity, descriptors),
             "one_conversion_measured": partial(measure, image.rgb, sets[0]),
             **{
                 f"score_{n}_sets": partial(bundle.score, features, descriptors, sets[:n])
@@ -53,7 +55,7 @@ def main() -> None:
         for name, call in parts.items():
             taken.setdefault(name, []).append(milliseconds(call))
     found = {name: round(statistics.median(times), 2) for name, times in taken.items()}
-    once = found["descriptors_with_probes"] + found["backbone"]
+    once = found["descriptors_beside_backbone"]
     each = found["one_conversion_measured"] - found["score_10000_sets"] / max(COUNTS)
     write_result(
         "scoring",

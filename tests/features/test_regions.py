@@ -1,12 +1,14 @@
 """VTracer's regions: counts made by hand, laws, and VTracer itself as the oracle."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.tracing import count_paths, trace
-from svg_quality.features.regions import find_regions
+from svg_quality.errors import ImageError
+from svg_quality.features.regions import MOST_PIXELS, find_regions
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -98,3 +100,29 @@ def test_flat_blocks_are_counted_as_vtracer_does() -> None:
         drawn = trace(picture, Parameters(layer_difference=1, filter_speckle=2))
         more.append(find_regions(picture, 6).n - count_paths(drawn))
     assert np.bincount(more).tolist() == [59, 1]
+
+
+def test_the_largest_white_picture_has_its_sums_whole_and_a_larger_one_is_refused() -> None:
+    side = int(MOST_PIXELS**0.5)
+    white = np.full((side, side, 3), 255, np.uint8)
+    found = find_regions(white, 8)
+    assert found.areas.tolist() == [MOST_PIXELS]
+    assert found.colors.tolist() == [[255, 255, 255]]
+    with pytest.raises(ImageError, match="262144 pixels at most, got 512 x 513"):
+        find_regions(np.full((side + 1, side, 3), 255, np.uint8), 8)
+
+
+@given(seed=seeds, bits=st.integers(1, 8))
+def test_areas_colours_and_differences_are_those_of_a_loop(seed: int, bits: int) -> None:
+    picture = noise(seed, 4)
+    found = find_regions(picture, bits)
+    for region in range(found.n):
+        pixels = picture[found.labels == region].astype(int)
+        assert found.areas[region] == len(pixels)
+        assert found.colors[region].tolist() == (pixels.sum(0) // len(pixels)).tolist()
+    contacts = zip(found.first, found.second, found.differences, strict=True)
+    for one, other, difference in contacts:
+        assert difference == sum(
+            abs(int(a) - int(b))
+            for a, b in zip(found.colors[one], found.colors[other], strict=True)
+        )

@@ -1,62 +1,21 @@
 """The bundle: plain files that prove themselves; an answer does not depend on the batch."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from svg_quality.conversion.images import image_from_pixels
 from svg_quality.conversion.sampling import sobol_sets
 from svg_quality.errors import ModelError
-from svg_quality.features.backbone import export_backbone
-from svg_quality.features.descriptors import DESCRIPTOR_NAMES
+from svg_quality.features.descriptors import DESCRIPTOR_NAMES, describe
 from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.exporting.export import export_head
 from svg_quality.model.quality_head import HeadConfig, QualityHead
-from svg_quality.model.uncertainty import Conformal
-from svg_quality.prediction.bundle import Bundle, write_bundle
+from svg_quality.prediction.bundle import Bundle
 from svg_quality.prediction.predictor import QualityPredictor
-
-D_FEATURES = 8
-
-
-class SmallBackbone(nn.Module):
-    """A real network with the backbone's input and output, quick to export."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, D_FEATURES, 7, stride=16)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.convolution(images).relu().mean((2, 3))
-
-
-@pytest.fixture(scope="module")
-def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    torch.manual_seed(0)
-    export_backbone(SmallBackbone().eval(), folder / "backbone.onnx")  # type: ignore[arg-type]
-    head = QualityHead(
-        HeadConfig(d_tabular=len(TABULAR_NAMES), d_features=D_FEATURES, hidden_dims=(16,))
-    ).eval()
-    export_head(head, folder / "head.onnx")
-    write_bundle(
-        folder / "bundle",
-        backbone=folder / "backbone.onnx",
-        head=folder / "head.onnx",
-        intervals={
-            "ssim": Conformal(level=0.9, quantile=1.5, floor=0.01),
-            "log_bytes": Conformal(0.9, 1.5, 0.05, low=-np.inf, high=np.inf),
-        },
-        facts={
-            "backbone": {"fingerprint": "f", "weights": "test", "fit": "pad"},
-            "working_size": 512,
-        },
-    )
-    return folder / "bundle"
 
 
 @pytest.fixture
@@ -85,16 +44,22 @@ def test_scores_do_not_depend_on_what_else_is_asked(bundle_folder: Path) -> None
 
 
 def test_a_bundle_on_disk_is_a_model_too(bundle_folder: Path) -> None:
-    predictor = QualityPredictor(str(bundle_folder))
-    said = predictor.predict(PICTURE)
-    expected = predictor.bundle.score_image(image_from_pixels(PICTURE), [said.parameters])
+    said = QualityPredictor(str(bundle_folder)).predict(PICTURE)
+    expected = Bundle(bundle_folder).score_image(image_from_pixels(PICTURE), [said.parameters])
     assert said.ssim == expected.ssim[0]
     assert said.image == "array"
 
 
+def test_both_sources_at_once_give_what_each_gives_alone(bundle_folder: Path) -> None:
+    bundle, image = Bundle(bundle_folder), image_from_pixels(PICTURE)
+    features, descriptors = bundle.inputs(image)
+    assert np.array_equal(features, bundle.features(image))
+    assert np.array_equal(descriptors, describe(image.rgb, image.transparent_share))
+
+
 def test_every_file_is_plain(bundle_folder: Path) -> None:
     suffixes = {path.suffix for path in bundle_folder.iterdir()}
-    assert suffixes == {".json", ".onnx"}
+    assert suffixes == {".json", ".onnx", ".npz"}
 
 
 def test_refuses_a_changed_or_missing_file(copy: Path) -> None:
@@ -111,8 +76,10 @@ def test_refuses_a_changed_or_missing_file(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 99}, "must be of schema 2, .* is of 99"),
+        ({"schema_version": 99}, "must be of schema 3, .* is of 99"),
         ({"tabular_names": ["a"]}, "takes others: train again"),
+        ({"backbone": {"fit": "squeeze"}}, "must be fitted by pad, stretch, crop, .* says squeeze"),
+        ({"working_size": None, "backbone": {}}, r"must have a bundle\.json"),
         ({"probe": [0.0] * len(DESCRIPTOR_NAMES)}, "trained on others: train again"),
     ],
 )
@@ -128,3 +95,24 @@ def test_refuses_a_bundle_it_does_not_fit(
 def test_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"must have a bundle\.json"):
         Bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("widths", "message"),
+    [
+        ((4, len(TABULAR_NAMES)), r"head\.onnx takes features of \(4,\) and gets \(8,\)"),
+        ((8, 7), r"head\.onnx takes tabular of \(7,\) and gets \(\d+,\)"),
+    ],
+)
+def test_refuses_a_head_that_is_not_of_this_backbone(
+    copy: Path, widths: tuple[int, int], message: str
+) -> None:
+    d_features, d_tabular = widths
+    config = HeadConfig(d_tabular=d_tabular, d_features=d_features, hidden_dims=(16,))
+    export_head(QualityHead(config).eval(), copy / "head.onnx")
+    manifest = json.loads((copy / "bundle.json").read_text())
+    digest = hashlib.sha256((copy / "head.onnx").read_bytes()).hexdigest()
+    manifest["files"]["head.onnx"] = digest
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=message):
+        Bundle(copy)

@@ -13,7 +13,9 @@ from PIL import Image
 
 import svg_quality
 from svg_quality.cli import main
+from svg_quality.conversion.parameters import Parameters
 from svg_quality.features.backbone import build_backbone, export_backbone
+from svg_quality.features.descriptors import DESCRIPTOR_NAMES
 from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.checkpoint import save_checkpoint
 from svg_quality.model.exporting.export import export_head
@@ -22,6 +24,7 @@ from svg_quality.model.quality_head import HeadConfig, QualityHead
 from svg_quality.model.uncertainty import Conformal
 from svg_quality.prediction import signature
 from svg_quality.prediction.bundle import write_bundle
+from svg_quality.prediction.reference import reference_of
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.registry import register
@@ -46,6 +49,10 @@ def trained(project: Path, *, checkpoint: bool) -> None:
         intervals={
             name: Conformal(level=0.9, quantile=1.5, floor=0.01) for name in ("ssim", "log_bytes")
         },
+        reference=reference_of(
+            ["0" * 64], np.zeros(1), np.zeros((1, len(DESCRIPTOR_NAMES)), np.float32),
+            np.zeros(1, int), [Parameters()], np.ones(1), np.ones(1),
+        ),
         facts={"backbone": {"fingerprint": "f", "weights": "random", "fit": "pad"},
                "working_size": 512,
                "dataset": {"name": "tiny", "version": "1", "digest": "d" * 64}},

@@ -129,12 +129,23 @@ def _box(values: np.ndarray) -> np.ndarray:
 
 def _box_ssim(x: _Luminance, y: np.ndarray) -> float:
     """A quick relative of the label: luminance only, 9 px box windows, float32."""
-    mean = _box(y)
+    mean, variance, covariance = _box(y), _box(y * y), _box(x.values * y)
     product = x.mean * mean
-    variance = _box(y * y) - mean * mean
-    top = (2 * product + _C1) * (2 * (_box(x.values * y) - product) + _C2)
-    bottom = (x.mean * x.mean + mean * mean + _C1) * (x.variance + variance + _C2)
-    return float((top / bottom).mean())
+    mean *= mean
+    variance -= mean
+    covariance -= product
+    product *= 2
+    product += _C1
+    covariance *= 2
+    covariance += _C2
+    product *= covariance  # above the line
+    mean += x.mean * x.mean
+    mean += _C1
+    variance += x.variance
+    variance += _C2
+    mean *= variance  # below it
+    product /= mean
+    return float(product.mean())
 
 
 def _tones(rgb: np.ndarray, gray: np.ndarray) -> dict[str, float]:
@@ -239,19 +250,18 @@ def _by_bits(regions: Regions, luminance: _Luminance, shrink: float) -> np.ndarr
     size = luminance.values.size
     first, second = regions.first, regions.second
     total = regions.colors.sum(1)
-    between = np.abs(regions.colors[first] - regions.colors[second]).sum()
     tone = (regions.colors @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
-    flat = tone[regions.labels]
+    flat = tone.take(regions.labels)
     into = regions.merged(regions.kept(MERGE[0] ** 2 * shrink, MERGE[1]))
     areas = np.bincount(into, regions.areas, regions.n)
     mixed = np.bincount(into, tone * regions.areas, regions.n) / np.maximum(areas, 1)
-    merged = mixed.astype(np.float32)[into][regions.labels]
+    merged = mixed.astype(np.float32)[into].take(regions.labels)
     return np.array([
         math.log1p(regions.n),
         len(first) / size,
         _corners(regions.labels) / size,
         (765 - np.minimum(total[first], total[second])).sum() / (765 * size),  # cutout's seams
-        between / (765 * size),
+        regions.differences.sum() / (765 * size),
         _box_ssim(luminance, flat),
         cv2.norm(flat, luminance.values, cv2.NORM_L2) / math.sqrt(size),
         _box_ssim(luminance, merged),

@@ -40,6 +40,8 @@ class OnnxGraph:
     def __init__(self, path: Path, n_threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads
+        # Threads that wait in a loop take the core from what is computed beside.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         if not path.is_file():
             raise ModelError(f"an ONNX graph must exist, {path} does not")
@@ -51,6 +53,8 @@ class OnnxGraph:
             raise ModelError(f"an ONNX graph must load, {path} does not: {error}") from error
         self.path = path
         self.outputs = tuple(output.name for output in self._session.get_outputs())
+        ends = (*self._session.get_inputs(), *self._session.get_outputs())
+        self.shapes = {end.name: tuple(end.shape) for end in ends}  # a free dimension by its name
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run the graph on named float32 arrays; gives its outputs by name.

@@ -21,7 +21,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Final
 
 import cv2
@@ -147,27 +149,52 @@ def draw(svg: str, size: tuple[int, int], drawn_size: tuple[int, int]) -> np.nda
     width, height = drawn_size
     scale = np.array([width / size[0], height / size[1]]) * _FINER
     canvas = np.full((height * _FINER, width * _FINER, 3), 255, np.uint8)
-    for path, fill, right, down in _PATH.findall(svg):
-        origin = np.array([float(right), float(down)])
-        outlines = [
-            np.rint(((_outline(part, "C" in part) + origin) * scale - 0.5) * 2**_FRACTION_BITS)
-            for part in path.split("Z")[:-1]
-        ]
+    paths = _PATH.findall(svg)
+    parts = [path.split("Z")[:-1] for path, *_ in paths]
+    origins = np.array([[float(right), float(down)] for *_, right, down in paths]).reshape(-1, 2)
+    origins = origins.repeat([len(several) for several in parts], 0)
+    outlines, lengths = _outlines([part for several in parts for part in several])
+    placed = (outlines + origins.repeat(lengths, 0)) * scale - 0.5
+    points = np.rint(placed * 2**_FRACTION_BITS).astype(np.int32)
+    ends = np.cumsum(lengths).tolist()
+    shapes = iter([points[end - n : end] for end, n in zip(ends, lengths.tolist(), strict=True)])
+    for (_, fill, *_), several in zip(paths, parts, strict=True):
         color = int(fill[:2], 16), int(fill[2:4], 16), int(fill[4:], 16)
-        points = [outline.astype(np.int32) for outline in outlines]
-        cv2.fillPoly(canvas, points, color, cv2.LINE_8, _FRACTION_BITS)
+        outline = list(islice(shapes, len(several)))
+        cv2.fillPoly(canvas, outline, color, cv2.LINE_8, _FRACTION_BITS)
     return cv2.resize(canvas, drawn_size, interpolation=cv2.INTER_AREA)
 
 
-def _outline(part: str, curved: bool) -> np.ndarray:
-    """Corners of a closed outline, px ``(n, 2)``; a cubic becomes six lines."""
-    points = np.array(part.translate(_NO_LETTERS).split(), np.float64).reshape(-1, 2)
-    if not curved:
-        return points
-    ends = points[1:].reshape(-1, 3, 2)
-    starts = np.concatenate([points[:1], ends[:-1, 2]])
-    corners: np.ndarray = (_BEZIER @ np.concatenate([starts[:, None], ends], 1)).reshape(-1, 2)
-    return corners
+def _outlines(parts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Closed outlines, one after another, and how many corners each has; a cubic becomes six lines.
+
+    Args:
+        parts: markup of one outline each, without its end.
+
+    Returns:
+        px ``(n, 2)``, and int ``(len(parts),)``, which adds up to ``n``.
+    """
+    words = [part.translate(_NO_LETTERS).split() for part in parts]
+    numbers = map(float, chain.from_iterable(words))
+    points = np.fromiter(numbers, np.float64).reshape(-1, 2)
+    lengths = np.array([len(several) // 2 for several in words], int)
+    curved = np.array(["C" in part for part in parts], bool)
+    if not curved.any():
+        return points, lengths
+    first = np.zeros(len(points), bool)
+    first[np.cumsum(lengths) - lengths] = True
+    of_curve = np.repeat(curved, lengths)
+    ends = points[of_curve & ~first].reshape(-1, 3, 2)
+    n_cubics = lengths[curved] // 3
+    starts = np.empty((len(ends), 2))
+    starts[1:] = ends[:-1, 2]
+    starts[np.cumsum(n_cubics) - n_cubics] = points[of_curve & first]
+    corners = (_BEZIER @ np.concatenate([starts[:, None], ends], 1)).reshape(-1, 2)
+    made = np.where(curved, lengths // 3 * len(_STEPS), lengths)
+    outlines = np.empty((made.sum(), 2))
+    bent = np.repeat(curved, made)
+    outlines[bent], outlines[~bent] = corners, points[~of_curve]
+    return outlines, made
 
 
 def _windows(values: np.ndarray) -> np.ndarray:

@@ -14,11 +14,16 @@ two stages, followed here as far as a few milliseconds allow:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 
+from svg_quality.errors import ImageError
+
 NO_NEIGHBOUR = 766  # more than the largest sum of three channel differences
+MOST_PIXELS: Final = 2**18
+_SHIFT: Final = 2**26  # more than MOST_PIXELS times 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +39,7 @@ class Regions:
     heir: np.ndarray  # int64 (n,), the most similar larger neighbour, or itself
     first: np.ndarray  # int32 (m,), one region of each pair of touching pixels
     second: np.ndarray  # int32 (m,), the other
+    differences: np.ndarray  # int64 (m,), between the two: of the channels, summed
 
     @property
     def n(self) -> int:
@@ -62,16 +68,17 @@ def find_regions(rgb: np.ndarray, color_precision: int) -> Regions:
     Args:
         rgb: uint8 ``(H, W, 3)``, at least 2 px on each side.
         color_precision: bits, 1-8.
+
+    Raises:
+        ImageError: it has more than ``MOST_PIXELS`` pixels.
     """
     labels, n = _labels(rgb >> (8 - color_precision))
-    flat = labels.ravel().astype(np.intp)
-    areas = np.bincount(flat, minlength=n)
-    sums = [np.bincount(flat, plane.ravel(), n) for plane in cv2.split(rgb)]
-    colors = (np.stack(sums, 1) / areas[:, None]).astype(np.int32)
+    areas, colors = _means(labels, n, rgb)
     across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
     first = np.concatenate([labels[:, 1:][across], labels[1:][down]])
     second = np.concatenate([labels[:, :-1][across], labels[:-1][down]])
-    contrast, heir = _neighbours(first, second, colors, areas)
+    differences = _differences(first, second, colors)
+    contrast, heir = _neighbours(first, second, differences, areas)
     return Regions(
         labels=labels,
         areas=areas,
@@ -82,6 +89,7 @@ def find_regions(rgb: np.ndarray, color_precision: int) -> Regions:
         heir=heir,
         first=first,
         second=second,
+        differences=differences,
     )
 
 
@@ -100,6 +108,24 @@ def _labels(levels: np.ndarray) -> tuple[np.ndarray, int]:
     return np.ascontiguousarray(labels[::2, ::2]) - 1, n - 1
 
 
+def _means(labels: np.ndarray, n: int, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Areas, int64 ``(n,)``, and mean colours rounded down, int32 ``(n, 3)``.
+
+    A sum of float64 is exact to 53 bits, so two sums of 26 bits are made in one go.
+    """
+    if labels.size > MOST_PIXELS:
+        size = f"{labels.shape[1]} x {labels.shape[0]}"
+        raise ImageError(f"regions are found among {MOST_PIXELS} pixels at most, got {size}")
+    flat = labels.ravel().astype(np.intp)
+    red, green, blue = (plane.ravel().astype(np.float64) for plane in cv2.split(rgb))
+    pairs = (red + green * _SHIFT, blue + _SHIFT)
+    sums = [np.bincount(flat, pair, n).astype(np.int64) for pair in pairs]
+    high, low = [one // _SHIFT for one in sums], [one % _SHIFT for one in sums]
+    areas = high[1]
+    colors = np.stack([low[0], high[0], low[1]], 1) / areas[:, None]
+    return areas, colors.astype(np.int32)
+
+
 def _largest(differences: np.ndarray) -> np.ndarray:
     red, green, blue = cv2.split(differences)
     return cv2.max(cv2.max(red, green), blue)
@@ -115,12 +141,19 @@ def _inner(across: np.ndarray, down: np.ndarray) -> np.ndarray:
     return inner
 
 
+def _differences(first: np.ndarray, second: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Channel differences between the regions of each contact, summed, int64 ``(m,)``."""
+    summed = np.zeros(len(first), np.int64)
+    for channel in np.ascontiguousarray(colors.T):
+        summed += np.abs(channel.take(first) - channel.take(second))
+    return summed
+
+
 def _neighbours(
-    first: np.ndarray, second: np.ndarray, colors: np.ndarray, areas: np.ndarray
+    first: np.ndarray, second: np.ndarray, difference: np.ndarray, areas: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Contrast to the most similar neighbour, and the most similar larger one, both ``(n,)``."""
     n = len(areas)
-    difference = np.abs(colors[first] - colors[second]).sum(1).astype(np.int64)
     contrast = np.full(n, NO_NEIGHBOUR)
     np.minimum.at(contrast, first, difference)
     np.minimum.at(contrast, second, difference)

@@ -8,6 +8,7 @@
 * ``head.onnx``: ``features (1 or B, 2048)`` and ``tabular (B, d)`` to SSIM, log bytes and their
   spreads; the scaler is part of the graph
 * ``conformal.json``: the calibrated intervals
+* ``reference.npz``: the training logos' descriptors and measured conversions (`reference`)
 """
 
 from __future__ import annotations
@@ -16,26 +17,31 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from svg_quality.conversion.images import LogoImage
+from svg_quality.conversion.images import LogoImage, image_from_pixels
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import ModelError
 from svg_quality.features.descriptors import describe
 from svg_quality.features.inference import OnnxGraph
 from svg_quality.features.inputs import TABULAR_NAMES, tabular_inputs
-from svg_quality.features.preprocessing import preprocess
+from svg_quality.features.preprocessing import FITS, INPUT_SIZE, preprocess
 from svg_quality.model.uncertainty import Conformal
+from svg_quality.prediction.reference import Reference
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 MANIFEST: Final = "bundle.json"
 BACKBONE: Final = "backbone.onnx"
 HEAD: Final = "head.onnx"
 CONFORMAL: Final = "conformal.json"
+REFERENCE: Final = "reference.npz"
+Shape = tuple[int | str | None, ...]
+_WARMING: Final = np.full((64, 64, 3), 255, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,28 @@ class Bundle:
         self.manifest = _read_manifest(folder)
         _check_files(folder, self.manifest["files"])
         _check_descriptors(folder, self.manifest["probe"])
-        self._backbone = OnnxGraph(folder / BACKBONE)
+        self._backbone = OnnxGraph(folder / BACKBONE, n_threads=1)  # beside the descriptors
         self._head = OnnxGraph(folder / HEAD)
+        _check_graphs(folder, self._backbone.shapes, self._head.shapes)
         conformal = json.loads((folder / CONFORMAL).read_text())
         self.intervals = {name: Conformal.from_dict(values) for name, values in conformal.items()}
+        self.reference = Reference.load(folder / REFERENCE)
 
     @property
     def working_size(self) -> int:
         """Px of the longer side to which larger pictures must be reduced first."""
         return int(self.manifest["working_size"])
+
+    def inputs(self, image: LogoImage) -> tuple[np.ndarray, np.ndarray]:
+        """What the head needs of a picture, from both sources at once.
+
+        Returns:
+            features, float32 ``(1, 2048)``, and descriptors, float32 ``(d,)``.
+        """
+        with ThreadPoolExecutor(1) as beside:  # ONNX Runtime and OpenCV release the GIL
+            features = beside.submit(self.features, image)
+            descriptors = describe(image.rgb, image.transparent_share)
+            return features.result(), descriptors
 
     def features(self, image: LogoImage) -> np.ndarray:
         """The backbone's features of a picture, float32 ``(1, 2048)``."""
@@ -106,8 +125,11 @@ class Bundle:
 
     def score_image(self, image: LogoImage, parameters: Sequence[Parameters]) -> Scores:
         """Predictions for a picture that was never seen."""
-        descriptors = describe(image.rgb, image.transparent_share)
-        return self.score(self.features(image), descriptors, parameters)
+        return self.score(*self.inputs(image), parameters)
+
+    def warm_up(self) -> None:
+        """Predict a blank picture: the first run of a graph prepares it."""
+        self.score_image(image_from_pixels(_WARMING), [Parameters()])
 
 
 def write_bundle(
@@ -116,6 +138,7 @@ def write_bundle(
     backbone: Path,
     head: Path,
     intervals: Mapping[str, Conformal],
+    reference: Reference,
     facts: Mapping[str, Any],
 ) -> str:
     """Put a bundle together; gives the SHA-256 of its manifest.
@@ -124,6 +147,7 @@ def write_bundle(
         folder: new.
         backbone, head: ONNX files, copied.
         intervals: by target: ``ssim`` and ``log_bytes``.
+        reference: of the training logos.
         facts: what the manifest also says: ``backbone``, ``dataset``, ``settings``, ``versions``.
     """
     folder.mkdir(parents=True)
@@ -131,6 +155,7 @@ def write_bundle(
     shutil.copyfile(head, folder / HEAD)
     written = {name: interval.as_dict() for name, interval in intervals.items()}
     (folder / CONFORMAL).write_text(json.dumps(written, indent=2) + "\n")
+    reference.save(folder / REFERENCE)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "tabular_names": list(TABULAR_NAMES),
@@ -147,7 +172,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
         schema, names = manifest["schema_version"], manifest["tabular_names"]
-        _ = manifest["files"], manifest["probe"]
+        _ = manifest["files"], manifest["probe"], manifest["working_size"]
+        fit = manifest["backbone"]["fit"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"a bundle must have a {MANIFEST}, {folder} has none: {error}") from error
     if schema != SCHEMA_VERSION:
@@ -156,6 +182,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"a bundle must take the inputs this code makes, {folder} takes others: train again"
         )
+    if fit not in FITS:
+        listed = ", ".join(FITS)
+        raise ModelError(f"a backbone's pictures must be fitted by {listed}, {folder} says {fit}")
     return manifest
 
 
@@ -163,6 +192,24 @@ def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
         if not (folder / name).is_file() or _sha256(folder / name) != digest:
             raise ModelError(f"a bundle must be as its manifest says, {folder / name} is not")
+
+
+def _check_graphs(folder: Path, backbone: Mapping[str, Shape], head: Mapping[str, Shape]) -> None:
+    """The head must take what the backbone gives, and the backbone what `preprocess` makes."""
+    made: dict[str, Shape] = {
+        "images": (3, INPUT_SIZE, INPUT_SIZE),
+        "tabular": (len(TABULAR_NAMES),),
+        "features": backbone.get("features", ())[1:],
+    }
+    for graph, shapes, name in (
+        (BACKBONE, backbone, "images"), (HEAD, head, "tabular"), (HEAD, head, "features"),
+    ):  # fmt: skip
+        takes = shapes.get(name, ())[1:]
+        if takes != made[name]:
+            raise ModelError(
+                f"a bundle's graphs must fit together and this code, {folder / graph} takes {name}"
+                f" of {takes} and gets {made[name]}"
+            )
 
 
 def _probe() -> list[float]:

@@ -17,7 +17,7 @@ from svg_quality.conversion.images import load_image
 from svg_quality.conversion.parameters import NAMES, parameters_from
 from svg_quality.errors import ImageError
 from svg_quality.prediction.bundle import Bundle
-from svg_quality.prediction.signature import OUTPUTS
+from svg_quality.prediction.signature import FIGURES, UNLIKE
 
 
 class SvgQualityModel(PythonModel):
@@ -33,7 +33,7 @@ class SvgQualityModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """One row for each row of the input, of the numbers in ``signature.OUTPUTS``.
+        """One row for each row of the input, with the columns of ``model_signature``.
 
         Raises:
             ImageError: a value of ``image`` is not bytes, or no image.
@@ -46,8 +46,10 @@ class SvgQualityModel(PythonModel):
                 raise ImageError(f"the column image must hold bytes of image files, got {kind}")
             named = {key: row[key] for key in NAMES if not pd.isna(row.get(key))}
             image = load_image(row["image"], self._bundle.working_size)
-            scores = self._bundle.score_image(image, [parameters_from(named)])
-            rows.append({name: float(getattr(scores, name)[0]) for name in OUTPUTS})
+            features, descriptors = self._bundle.inputs(image)
+            scores = self._bundle.score(features, descriptors, [parameters_from(named)])
+            said = {name: float(getattr(scores, name)[0]) for name in FIGURES}
+            rows.append(said | {UNLIKE: self._bundle.reference.similarity(descriptors).unlike})
         return pd.DataFrame(rows)
 
 

@@ -10,29 +10,39 @@ from pathlib import Path
 from svg_quality.conversion.parameters import Parameters, parameters_from
 from svg_quality.errors import ParameterError
 from svg_quality.prediction.predictor import Prediction, QualityPredictor
+from svg_quality.stages.assignments import assigned
 from svg_quality.stages.console import say
 
 
 def predict(
-    image: str, assignments: Sequence[str], parameters_file: str, model: str, *, as_json: bool
+    image: str,
+    assignments: Sequence[str],
+    parameters_file: str,
+    model: str,
+    *,
+    as_json: bool,
+    enabled: bool = True,
 ) -> None:
-    """Print predictions for one image.
+    """Print predictions for one image; where there is no model, that and why.
 
     Args:
         image: path.
         assignments: ``NAME=VALUE``, also several in one text, apart by spaces or commas.
         parameters_file: JSON lines, one set each; ``assignments`` are added to every set.
         model: model URI, or a bundle's folder.
-        as_json: one JSON line per set.
+        as_json: one JSON line per set, which also says whether it was predicted (``status``).
+        enabled: whether to ask a model at all.
 
     Raises:
         SvgQualityError: anything the user can put right.
     """
-    common = _assigned(assignments)
+    common = assigned(assignments)
     sets = _sets(Path(parameters_file), common) if parameters_file else [parameters_from(common)]
-    predictions = QualityPredictor(model).predict_sets(image, sets)
+    predictions = QualityPredictor(model, enabled=enabled).predict_sets(image, sets)
     for prediction in predictions:
         say(json.dumps(prediction.as_dict()) if as_json else _sentence(prediction))
+    if not as_json:
+        _say_once(predictions[0])
     _keep_with_run(predictions)
 
 
@@ -42,7 +52,9 @@ def _sentence(prediction: Prediction) -> str:
         for name, value in prediction.parameters.as_dict().items()
         if value != getattr(Parameters(), name)
     ]
-    asked = " ".join(changed) or "the default parameters"
+    asked = " ".join(changed) or "VTracer's default parameters"
+    if prediction.status == "unavailable":
+        return f"SSIM and bytes unknown, with {asked}"
     return (
         f"SSIM {prediction.ssim:.3f} ({prediction.interval:.0%} interval "
         f"{prediction.ssim_low:.3f} to {prediction.ssim_high:.3f}), "
@@ -52,14 +64,15 @@ def _sentence(prediction: Prediction) -> str:
     )
 
 
-def _assigned(assignments: Sequence[str]) -> dict[str, str]:
-    values = {}
-    for part in " ".join(assignments).replace(",", " ").split():
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise ParameterError(f"a parameter must be given as NAME=VALUE, got {part!r}")
-        values[name] = value
-    return values
+def _say_once(prediction: Prediction) -> None:
+    """What holds for every set of the image."""
+    if prediction.status == "unavailable":
+        say(f"unavailable: {prediction.reason}")
+    elif prediction.unlike_training:
+        say(
+            "unlike the training logos: this picture lies farther from all of them than they do"
+            " from each other, so measure before you rely on these figures"
+        )
 
 
 def _sets(path: Path, common: dict[str, str]) -> list[Parameters]:

@@ -1,4 +1,4 @@
-"""Which backbone goes into the bundle: the quick 8-bit one, where predictions hardly move."""
+"""What goes into the bundle: the quick 8-bit backbone, where predictions hardly move; the logos."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from svg_quality.dataset.tables import parameters_of
+from svg_quality.prediction.reference import Reference, reference_of
 from svg_quality.stages.console import say
 from svg_quality.stages.extracted import Extracted, Part
 
@@ -54,6 +56,22 @@ def choose_backbone(head: QualityHead, extracted: Extracted, validation: Part) -
         f"average, {law} {MOST_MOVEMENT}"
     )
     return replace(chosen, movement=movement)
+
+
+def training_reference(extracted: Extracted) -> Reference:
+    """The training split as the bundle keeps it, for likeness and for first guesses."""
+    frame = extracted.reached(extracted.release.rows("train"))
+    images = frame.drop_duplicates("image_id")
+    place = {image_id: i for i, image_id in enumerate(images["image_id"])}
+    return reference_of(
+        list(place),
+        images["group"].to_numpy(),
+        extracted.store.read(extracted.inputs.descriptors, list(place)),
+        frame["image_id"].map(place).to_numpy(),
+        parameters_of(frame),
+        frame["ssim"].to_numpy(),
+        frame["svg_bytes"].to_numpy(),
+    )
 
 
 def _shipped(head: QualityHead, extracted: Extracted, validation: Part) -> Shipped:

@@ -22,7 +22,7 @@ from svg_quality.stages.extract import EXTRACT
 from svg_quality.stages.extracted import Extracted
 from svg_quality.stages.fitting import fit_watched
 from svg_quality.stages.pipeline import Stage, StageContext
-from svg_quality.stages.shipping import Shipped, choose_backbone
+from svg_quality.stages.shipping import Shipped, choose_backbone, training_reference
 from svg_quality.tracking.registry import register
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _bundle(context: StageContext, folder: Path, head: QualityHead, shipped: Shi
             backbone=context.root / summary["backbone"],
             head=graph,
             intervals=_intervals(shipped, context.settings.interval),
+            reference=training_reference(shipped.extracted),
             facts={
                 "backbone": {
                     "fingerprint": summary["fingerprint"], "precision": shipped.precision,
