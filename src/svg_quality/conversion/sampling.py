@@ -11,7 +11,6 @@ import math
 from typing import Final, Literal
 
 import numpy as np
-from scipy.stats import qmc
 
 from svg_quality.conversion.parameters import NAMES, PRESETS, RANGES, Parameters
 
@@ -64,6 +63,8 @@ def sobol_sets(n_sets: int, region: Region, seed: int) -> list[Parameters]:
     """``n_sets`` scrambled Sobol points of a region, as parameter sets."""
     if n_sets <= 0:
         return []
+    from scipy.stats import qmc  # half a second, which a command that samples nothing saves
+
     sobol = qmc.Sobol(d=len(NAMES) + 1, scramble=True, rng=np.random.default_rng(seed))
     points = sobol.random_base2(math.ceil(math.log2(n_sets)))[:n_sets]
     return [_from_point(point, region) for point in points]

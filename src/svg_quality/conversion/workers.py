@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures import TimeoutError as CallTimeout
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from threading import Lock
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
 
 import cv2
+import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from svg_quality.conversion.images import LogoImage, load_image
-from svg_quality.conversion.measure import measure
+from svg_quality.conversion.measure import Measurement, measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import SvgQualityError
 
@@ -58,6 +62,14 @@ class ConversionTask:
     parameters: Parameters
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelsTask:
+    """A decoded picture to be traced with one parameter set."""
+
+    rgb: np.ndarray  # uint8 (H, W, 3) on white
+    parameters: Parameters
+
+
 def convert_all(
     tasks: Iterable[ConversionTask], n_workers: int, timeout_s: float
 ) -> Iterator[Outcome[ConversionTask, dict[str, Any]]]:
@@ -81,9 +93,7 @@ def run_isolated(
     """
     pending: dict[Future[Any], Task] = {}
     waiting = iter(tasks)
-    with ProcessPool(
-        max_workers=n_workers, context=get_context("spawn"), initializer=_prepare_worker
-    ) as pool:
+    with _process_pool(n_workers) as pool:
         try:
             while True:
                 for task in islice(waiting, n_workers * _QUEUED_PER_WORKER - len(pending)):
@@ -95,6 +105,108 @@ def run_isolated(
         finally:
             for future in pending:
                 future.cancel()
+
+
+class WorkerPool:
+    """Worker processes that stay: for conversions that are wanted now and then, as they come.
+
+    Used as a context manager; the processes start at once, so that they are ready by the time
+    the first tasks come.
+
+    Args:
+        n_workers: processes; 0 for one per core.
+        timeout_s: seconds that one call may take before its worker is killed.
+    """
+
+    def __init__(self, n_workers: int, timeout_s: float) -> None:
+        self.n_workers = worker_count(n_workers)
+        self.timeout_s = timeout_s
+        self._lock = Lock()
+        self._pool: ProcessPool | None = None
+        self._closed = False
+        self._pending: set[Future[Any]] = set()
+
+    def __enter__(self) -> Self:
+        self._pending.discard(self._schedule(os.getpid, []))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._closed = True
+            pool, pending = self._pool, list(self._pending)
+        for future in pending:  # whoever waits for them, in other threads, must not wait for ever
+            future.cancel()
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> list[Outcome[Task, Result]]:
+        """Call a function on every task; one outcome for each, in order.
+
+        Several threads may call this at once: their tasks take turns.
+
+        Args:
+            function: importable by name.
+            tasks: what to call it with.
+
+        Raises:
+            RuntimeError: the pool is closed.
+        """
+        outcomes = self._run(function, tasks)
+        lost = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        again = self._run(function, [tasks[place] for place in lost]) if lost else []
+        for place, outcome in zip(lost, again, strict=True):
+            outcomes[place] = outcome or Outcome(
+                tasks[place], None, "workers must outlive a conversion, all died of it twice"
+            )
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> list[Outcome[Task, Result] | None]:
+        """None for a task that was lost with the whole pool."""
+        futures = [self._schedule(function, [task]) for task in tasks]
+        try:
+            return [self._wait(task, future) for task, future in zip(tasks, futures, strict=True)]
+        finally:
+            for future in futures:  # where the wait was interrupted
+                future.cancel()
+            with self._lock:
+                self._pending.difference_update(futures)
+
+    def _wait(self, task: Task, future: Future[Any]) -> Outcome[Task, Any] | None:
+        try:
+            if isinstance(future.exception(), BrokenProcessPool):
+                return None
+            return _outcome(task, future, self.timeout_s)
+        except CancelledError:
+            return Outcome(task, None, "a conversion must end before its pool is closed")
+
+    def _schedule(self, function: Callable[..., Any], args: Sequence[Any]) -> Future[Any]:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("a pool must be open to run tasks, this one is closed")
+            if self._pool is not None and not self._pool.active:
+                # Pebble gives a whole pool up where a worker dies that has no task.
+                self._pool.join()
+                self._pool = None
+            self._pool = self._pool or _process_pool(self.n_workers)
+            future: Future[Any] = self._pool.schedule(function, args=args, timeout=self.timeout_s)
+            self._pending.add(future)
+            return future
+
+
+def _process_pool(n_workers: int) -> ProcessPool:
+    return ProcessPool(
+        max_workers=n_workers, context=get_context("spawn"), initializer=_prepare_worker
+    )
 
 
 def _outcome(task: Task, future: Future[Any], timeout_s: float) -> Outcome[Task, Any]:
@@ -124,7 +236,16 @@ def _prepare_worker() -> None:
 
 def _convert(task: ConversionTask) -> dict[str, Any]:
     image = _load(task.path, task.working_size)
-    measured = measure(image.rgb, task.parameters)
+    return figures_of(measure(image.rgb, task.parameters))
+
+
+def convert_pixels(task: PixelsTask) -> Measurement:
+    """Measure a task, for `WorkerPool.run`."""
+    return measure(task.rgb, task.parameters)
+
+
+def figures_of(measured: Measurement) -> dict[str, Any]:
+    """The fields of a measurement but the SVG itself."""
     return {name: getattr(measured, name) for name in measured.__slots__ if name != "svg"}
 
 

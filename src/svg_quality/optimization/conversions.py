@@ -1,0 +1,98 @@
+"""The real conversions of one logo: counted, never repeated, and each one logged.
+
+The only way by which optimizers convert, so that every one is held to its budget and everything
+measured can be learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from svg_quality.conversion.measure import Measurement
+from svg_quality.conversion.parameters import Parameters
+from svg_quality.conversion.workers import PixelsTask, WorkerPool, convert_pixels, figures_of
+from svg_quality.optimization.base import Attempt, Predicted
+from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.use_log import UseLog
+
+Chosen = tuple[Parameters, str, Predicted | None]  # a set, its origin, what was predicted of it
+
+
+class Conversions:
+    """Conversions of one logo.
+
+    Args:
+        logo: what to trace.
+        pool: where to.
+        log: keeps every conversion; None keeps none.
+        method: as the conversions table calls it: ``method-1``, ``method-2``, ``method-3`` or
+            ``predictive``.
+        budget: conversions that may be made in all.
+    """
+
+    def __init__(
+        self, logo: Logo, pool: WorkerPool, log: UseLog | None, method: str, budget: int
+    ) -> None:
+        self.logo, self.pool, self.log, self.method = logo, pool, log, method
+        self.budget = budget
+        self._attempts: dict[Parameters, Attempt] = {}
+        self._svg: dict[Parameters, str] = {}
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Everything converted so far, failures too, in the order it was asked for."""
+        return tuple(self._attempts.values())
+
+    @property
+    def spent(self) -> int:
+        """Conversions made, failures too."""
+        return len(self._attempts)
+
+    @property
+    def left(self) -> int:
+        """Conversions that may still be made."""
+        return self.budget - self.spent
+
+    def measure(self, chosen: Sequence[Chosen]) -> list[Attempt]:
+        """Convert parameter sets, side by side.
+
+        Args:
+            chosen: each with its origin and what was predicted of it.
+
+        Returns:
+            An attempt for each, in order; a failed conversion is one with ``error``. A set that
+            was converted before gives the attempt of then and costs nothing. Sets for which the
+            budget is too small are left out.
+
+        Raises:
+            StorageError: the log cannot be written.
+        """
+        fresh: dict[Parameters, Chosen] = {}
+        for one in chosen:
+            if one[0] not in self._attempts and len(fresh) < self.left:
+                fresh.setdefault(one[0], one)
+        tasks = [PixelsTask(self.logo.image.rgb, parameters) for parameters in fresh]
+        outcomes = self.pool.run(convert_pixels, tasks)
+        made = [
+            self._attempt(one, outcome.result, outcome.error)
+            for one, outcome in zip(fresh.values(), outcomes, strict=True)
+        ]
+        self._attempts |= {attempt.parameters: attempt for attempt in made}
+        if self.log is not None and made:
+            self.log.append(self.logo, made, self.method)
+        return [self._attempts[one[0]] for one in chosen if one[0] in self._attempts]
+
+    def svg(self, parameters: Parameters) -> str:
+        """The SVG of a set that was converted.
+
+        Raises:
+            KeyError: it was not, or the conversion failed.
+        """
+        return self._svg[parameters]
+
+    def _attempt(self, one: Chosen, measured: Measurement | None, error: str | None) -> Attempt:
+        parameters, origin, predicted = one
+        if measured is None:
+            return Attempt(parameters, origin, predicted, None, error)
+        self._svg[parameters] = measured.svg
+        return Attempt(parameters, origin, predicted, figures_of(measured), None)

@@ -1,0 +1,51 @@
+"""Conversions: counted, never repeated, held to the budget; failures count too."""
+
+from pathlib import Path
+
+import pytest
+
+from svg_quality.conversion.measure import measure
+from svg_quality.conversion.parameters import Parameters
+from svg_quality.conversion.workers import WorkerPool
+from svg_quality.optimization.base import Predicted
+from svg_quality.optimization.conversions import Conversions
+from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.use_log import UseLog
+
+ONE, TWO, THREE = (Parameters(mode="polygon", color_precision=bits) for bits in (4, 5, 6))
+
+
+def test_a_set_is_converted_once_and_the_budget_is_hard(
+    logo: Logo, pool: WorkerPool, tmp_path: Path
+) -> None:
+    said = Predicted(0.9, 0.8, 0.95, 900.0, 700.0, 1200.0)
+    log = UseLog(tmp_path)
+    counted = Conversions(logo, pool, log, "predictive", 2)
+    first = counted.measure([(ONE, "front", said), (ONE, "neighbour", None)])
+    assert first[0] is first[1]
+    assert (first[0].origin, first[0].predicted) == ("front", said)
+    assert counted.measure([(ONE, "tpe", None)])[0] is first[0]
+    assert (counted.spent, counted.left) == (1, 1)
+    again = counted.measure([(TWO, "front", None), (ONE, "tpe", None), (THREE, "front", None)])
+    assert [one.parameters for one in again] == [TWO, ONE]  # no budget for the third
+    assert again[1] is first[0]
+    assert (counted.spent, counted.left) == (2, 0)
+    assert counted.measure([(THREE, "front", None)]) == []
+    assert [one.parameters for one in counted.attempts] == [ONE, TWO]
+    assert len(log.path.read_text().splitlines()) == 2
+
+
+def test_gives_the_svg_of_what_was_converted_and_of_nothing_else(
+    logo: Logo, pool: WorkerPool
+) -> None:
+    counted = Conversions(logo, pool, None, "method-2", 3)
+    counted.measure([(ONE, "tpe", None)])
+    assert counted.svg(ONE) == measure(logo.image.rgb, ONE).svg
+    with pytest.raises(KeyError):
+        counted.svg(TWO)
+
+
+def test_without_a_budget_nothing_is_converted(logo: Logo, pool: WorkerPool) -> None:
+    counted = Conversions(logo, pool, None, "method-2", 0)
+    assert counted.measure([(ONE, "tpe", None)]) == []
+    assert (counted.spent, counted.attempts) == (0, ())
