@@ -1,0 +1,109 @@
+"""One logo, optimized: what a single logo and each logo of a folder have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+
+from svg_quality.conversion.workers import WorkerPool
+from svg_quality.optimization.base import Answer, Objective
+from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.methods import NEED_A_MODEL, optimize_logo, read_logo
+from svg_quality.optimization.use_log import UseLog
+from svg_quality.prediction.predictor import QualityPredictor
+from svg_quality.settings import OptimizeSettings, PredictorSettings
+from svg_quality.stages.svg_files import write_whole
+from svg_quality.tracking.store import project_root
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimized:
+    """What came of a logo."""
+
+    logo: Logo
+    answer: Answer
+    svg: str | None
+    written: Path | None  # where the SVG is, if it is
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether the SVG takes more bytes than the file it was traced from."""
+        return self.svg is not None and len(self.svg.encode()) > len(self.logo.data)
+
+
+def objective_of(wanted: OptimizeSettings) -> Objective:
+    """What the options ask for."""
+    floor = None if wanted.min_ssim == "default" else float(wanted.min_ssim)
+    if wanted.objective == "smallest":
+        return Objective.smallest(floor, wanted.max_bytes or None)
+    if wanted.max_bytes:
+        return Objective.best_ssim_within(wanted.max_bytes, floor)
+    return Objective.best_ssim(floor)
+
+
+@dataclass(slots=True, eq=False)
+class Optimizing:
+    """Optimizes logos one way; any number of threads may ask at once.
+
+    Args:
+        wanted: the command's options.
+        asked: which model.
+        pool: where conversions run.
+    """
+
+    wanted: OptimizeSettings
+    asked: PredictorSettings
+    pool: WorkerPool
+    log: UseLog | None = field(init=False)
+    _predictor: QualityPredictor | None = field(init=False, default=None)
+    _lock: Lock = field(init=False, default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.log = UseLog(project_root() / "data") if self.wanted.log else None
+
+    def optimize(self, path: Path, output: Path) -> Optimized:
+        """Choose, verify, and write what meets the objective (or, if asked, what comes nearest).
+
+        Args:
+            path: of the logo.
+            output: of the SVG.
+
+        Raises:
+            SvgQualityError: the logo cannot be read, or the SVG cannot be written.
+        """
+        method = self.wanted.method
+        predictor = self.predictor() if method in NEED_A_MODEL else None
+        logo = read_logo(path, predictor)
+        answer, svg = optimize_logo(
+            logo, objective_of(self.wanted), method, predictor, self.pool, self.log,
+            self.wanted.budget,
+        )  # fmt: skip
+        if answer.status == "not_reached":
+            answer = self._judged(answer, logo)
+        best_effort = self.wanted.best_effort and answer.status != "unavailable"
+        if svg is None or not (answer.status == "found" or best_effort):
+            return Optimized(logo, answer, svg, None)
+        write_whole(output, svg)
+        return Optimized(logo, answer, svg, output)
+
+    def predictor(self) -> QualityPredictor:
+        """The model, loaded on first use."""
+        with self._lock:
+            if self._predictor is None:
+                self._predictor = QualityPredictor(self.asked.model, enabled=self.asked.enabled)
+            return self._predictor
+
+    def _judged(self, answer: Answer, logo: Logo) -> Answer:
+        """The answer, as "do not vectorise" where the model sees no setting that would do."""
+        floor, ceiling = answer.objective.min_ssim, answer.objective.max_bytes
+        predictor = self.predictor()
+        if floor is None or not predictor.availability().available:
+            return answer
+        from svg_quality.optimization.worth import settled, worth_vectorising
+
+        worth = worth_vectorising(predictor.picture(logo.data), floor, ceiling or len(logo.data))
+        worth = settled(worth, answer.attempts)
+        if worth.verdict != "do_not_vectorise":
+            return answer
+        return replace(answer, status="do_not_vectorise", reason=worth.sentence)
