@@ -11,6 +11,7 @@
   - TrackingError         no run, model version or store where one is needed
   - StorageError          a transfer to or from a storage did not arrive whole
   - CheckError            a check that was asked for found faults (exit code 1)
+  - PromotionError        a gate keeps a version out of Production (exit code 3)
 
 Each is also the built-in that a caller would catch. The command line prints the message
 of any of them as one sentence and exits with ``exit_code``.
@@ -78,3 +79,9 @@ class CheckError(SvgQualityError, RuntimeError):
     """A check ran to its end and found faults; its report names them."""
 
     exit_code = 1
+
+
+class PromotionError(SvgQualityError, RuntimeError):
+    """A gate keeps a version out of Production; the history has its figures."""
+
+    exit_code = 3

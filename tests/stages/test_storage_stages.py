@@ -23,7 +23,7 @@ from svg_quality.stages.export import EXPORT
 from svg_quality.stages.pipeline import StageContext
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import FinishedRun, newest_finished
-from svg_quality.tracking.registry import promote, register
+from svg_quality.tracking.registry import put_in_production, register, registry_lock
 from svg_quality.tracking.resolve import resolve
 from svg_quality.tracking.runs import stage_run
 from svg_quality.tracking.store import open_store
@@ -91,7 +91,9 @@ def train(root: Path) -> str:
             run.run_id, root / "bundle", root / "model.py",
             input_example=pd.DataFrame({"x": [1.0]}), pip_requirements=["mlflow"],
         )  # fmt: skip
-    promote(version)
+    store = open_store()
+    with registry_lock(store.uri):
+        put_in_production(store, version)
     shutil.rmtree(root / "bundle")
     return run.run_id
 

@@ -12,8 +12,15 @@ import pytest
 from svg_quality.errors import TrackingError
 from svg_quality.tracking import registry
 from svg_quality.tracking.identity import Work
-from svg_quality.tracking.registry import ALIAS, MODEL, PRODUCTION, promote, register
-from svg_quality.tracking.resolve import resolve, versions_from_client
+from svg_quality.tracking.registry import (
+    ALIAS,
+    MODEL,
+    PRODUCTION,
+    put_in_production,
+    register,
+    registry_lock,
+)
+from svg_quality.tracking.resolve import ModelVersion, resolve, versions_from_client
 from svg_quality.tracking.runs import stage_run
 from svg_quality.tracking.store import open_store, tracking_uri
 
@@ -39,12 +46,13 @@ mlflow.models.set_model(Adder())
 EXAMPLE = pd.DataFrame({"x": [1.0]})
 PROMOTE = """
 import sys
-from svg_quality.tracking.registry import promote
+from svg_quality.tracking.registry import put_in_production, registry_lock
 from svg_quality.tracking.store import open_store
-open_store()
+store = open_store()
 print("ready", flush=True)
 sys.stdin.readline()
-promote(int(sys.argv[1]))
+with registry_lock(store.uri):
+    put_in_production(store, int(sys.argv[1]))
 """
 
 
@@ -67,6 +75,12 @@ def train(
             code_paths=code_paths,
             tags={"backbone.weights": "random"},
         )
+
+
+def promote(version: int) -> ModelVersion:
+    store = open_store()
+    with registry_lock(store.uri):
+        return put_in_production(store, version)
 
 
 def bare_versions(n: int) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,60 +63,92 @@ def register(
         TrackingError: the store refuses, or the example does not fit the signature.
         Exception: whatever ``load_context`` or ``predict`` raises on the example.
     """
-    import mlflow
-
     open_store()
-    active = mlflow.active_run()
-    if active is None or active.info.run_id != run_id:
-        raise TrackingError(f"a model must be registered inside its run, and {run_id} is not open")
-    must_log = f"run {run_id} must log {MODEL}"
-    with (
-        tracking_errors(must_log),
-        _unchanged_import_path(),
-        _named_bundle(bundle) as named,
-        _quiet_logging(),
-    ):
-        info = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(python_model),
-            artifacts={BUNDLE: str(named)},
-            input_example=input_example,
-            signature=signature,
-            pip_requirements=list(pip_requirements),
-            code_paths=[str(path) for path in code_paths] or None,
-        )
-    with (
-        tracking_errors(f"the model of run {run_id} must predict its input example"),
-        _unchanged_import_path(),
-    ):
-        mlflow.pyfunc.load_model(info.model_uri).predict(input_example)
-    # MLflow announces each step on stderr, in the middle of the stage's progress.
-    with tracking_errors(f"{MODEL} must be registered"), contextlib.redirect_stderr(io.StringIO()):
-        created = mlflow.register_model(info.model_uri, MODEL, tags=dict(tags or {}))
-    return int(created.version)
+    _check_open(run_id)
+    location = _logged(
+        run_id,
+        bundle,
+        python_model=str(python_model),
+        input_example=input_example,
+        signature=signature,
+        pip_requirements=list(pip_requirements),
+        code_paths=[str(path) for path in code_paths] or None,
+    )
+    _check_prediction(run_id, location, input_example)
+    return _registered(location, tags or {})
 
 
-def promote(version: int, model: str = MODEL) -> ModelVersion:
+def put_in_production(store: Store, version: int, model: str = MODEL) -> ModelVersion:
     """Make one version the only one in stage Production, and give it the alias ``production``.
 
-    Everything happens under a file lock, and is read back: without one, two promotions at the
-    same time left two versions in Production in four of five rounds.
+    The caller holds `registry_lock`: without one, two promotions at the same time left two
+    versions in Production in four of five rounds. What was written is read back.
 
     Raises:
         TrackingError: there is no such version, or the registry does not hold exactly it in
             Production afterwards (somebody else promoted from another machine).
     """
-    store = open_store()
-    with file_lock(store.uri, project_root(), "registry"):
-        known = {one.version for one in versions_from_client(store.uri, model)}
-        if version not in known:
-            listed = ", ".join(map(str, sorted(known))) or "none"
-            raise TrackingError(
-                f"a version of {model} must exist to be promoted, got {version}; there is {listed}"
-            )
-        with tracking_errors(f"version {version} of {model} must move to {PRODUCTION}"):
-            _move(store, model, version)
-        return _verified(store, model, version)
+    known = {one.version for one in versions_from_client(store.uri, model)}
+    if version not in known:
+        listed = ", ".join(map(str, sorted(known))) or "none"
+        raise TrackingError(
+            f"a version of {model} must exist to be promoted, got {version}; there is {listed}"
+        )
+    with tracking_errors(f"version {version} of {model} must move to {PRODUCTION}"):
+        _move(store, model, version)
+    return _verified(store, model, version)
+
+
+def registry_lock(uri: str) -> AbstractContextManager[None]:
+    """The lock of whoever changes who is in Production, or writes it down.
+
+    Raises:
+        TrackingError: somebody else holds it for too long.
+    """
+    return file_lock(uri, project_root(), "registry")
+
+
+def _check_open(run_id: str) -> None:
+    import mlflow
+
+    active = mlflow.active_run()
+    if active is None or active.info.run_id != run_id:
+        raise TrackingError(f"a model must be registered inside its run, and {run_id} is not open")
+
+
+def _logged(run_id: str, bundle: Path, **model: Any) -> str:
+    """Log the model with the open run; gives its address."""
+    import mlflow
+
+    with (
+        tracking_errors(f"run {run_id} must log {MODEL}"),
+        _unchanged_import_path(),
+        _named_bundle(bundle) as named,
+        _quiet_logging(),
+    ):
+        info = mlflow.pyfunc.log_model(name="model", artifacts={BUNDLE: str(named)}, **model)
+    return str(info.model_uri)
+
+
+def _check_prediction(run_id: str, location: str, example: Any) -> None:
+    """Load the model as whoever serves it does, and give it its example."""
+    import mlflow
+
+    with (
+        tracking_errors(f"the model of run {run_id} must predict its input example"),
+        _unchanged_import_path(),
+    ):
+        mlflow.pyfunc.load_model(location).predict(example)
+
+
+def _registered(location: str, tags: Mapping[str, str]) -> int:
+    """Make a version of a logged model; gives its number."""
+    import mlflow
+
+    # MLflow announces each step on stderr, in the middle of the stage's progress.
+    with tracking_errors(f"{MODEL} must be registered"), contextlib.redirect_stderr(io.StringIO()):
+        created = mlflow.register_model(location, MODEL, tags=dict(tags))
+    return int(created.version)
 
 
 def _move(store: Store, model: str, version: int) -> None:

@@ -22,11 +22,15 @@ from svg_quality.dataset.transfers.transfer import OnProgress, Transfer, upload_
 from svg_quality.errors import DatasetError
 
 LOG: Final = "data/conversions/log.jsonl"
+USE: Final = "data/conversions/use.jsonl"
+PREDICTIONS: Final = "data/predictions/predictions.jsonl"
+LEDGER: Final = "mlruns/promotions.jsonl"
+APPENDED: Final = (LOG, USE, PREDICTIONS, LEDGER)  # may grow by a line while they are copied
 DATABASE: Final = "mlruns/mlflow.db"
 PLACES: Final = {  # of each part: folders and files of the project
     "releases": ("data/releases", "data/logos"),
-    "logs": (LOG, "data/marks.json"),
-    "models": ("mlruns/artifacts", DATABASE),
+    "logs": (LOG, USE, PREDICTIONS, "data/marks.json"),
+    "models": ("mlruns/artifacts", LEDGER, DATABASE),
 }
 KIND: Final = "backup"  # in the manifest
 _NAME: Final = "backup-"  # of a backup's folder, then when and what
@@ -70,7 +74,7 @@ def files_of(root: Path, parts: Iterable[str], scratch: Path) -> dict[str, Path]
         root: of the project.
         parts: of `PLACES`. The tracking database is not among the files: it is copied by its own
             means.
-        scratch: folder for the log's whole lines.
+        scratch: folder for the logs' whole lines.
     """
     files: dict[str, Path] = {}
     for place in (place for part in parts for place in PLACES[part] if place != DATABASE):
@@ -80,8 +84,8 @@ def files_of(root: Path, parts: Iterable[str], scratch: Path) -> dict[str, Path]
             name = path.relative_to(root).as_posix()
             if path.is_file() and not _half_written(name):
                 files[name] = path
-    if LOG in files:
-        files[LOG] = _whole_lines(files[LOG], scratch / "log.jsonl")
+    for name in files.keys() & set(APPENDED):
+        files[name] = _whole_lines(files[name], scratch / PurePosixPath(name).name)
     return files
 
 
@@ -222,7 +226,7 @@ def plan_restoration(manifest: Mapping[str, Any], root: Path, parts: Iterable[st
 def _same(path: Path, name: str, entry: Mapping[str, Any]) -> bool:
     if not path.is_file():
         return False
-    if name != LOG:
+    if name not in APPENDED:
         return _described(path) == entry
     digest, left = hashlib.sha256(), entry["bytes"]
     with path.open("rb") as file:

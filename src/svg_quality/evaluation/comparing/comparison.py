@@ -90,7 +90,7 @@ def compare(
         n_draws: of the bootstrap.
         seed: of its draws.
     """
-    errors = {target: (_errors(reference, target), _errors(contender, target))
+    errors = {target: (absolute_errors(reference, target), absolute_errors(contender, target))
               for target in TARGETS}  # fmt: skip
     groups = reference["group"].to_numpy()
     return Comparison(
@@ -252,7 +252,8 @@ def _wilcoxon(by_group: np.ndarray) -> float | None:
     return float(stats.wilcoxon(by_group, zero_method="pratt", method="approx").pvalue)
 
 
-def _errors(rows: pd.DataFrame, target: str) -> np.ndarray:
+def absolute_errors(rows: pd.DataFrame, target: str) -> np.ndarray:
+    """``|predicted - measured|`` of ``ssim`` or of ``log_bytes``, float64 ``(n,)``."""
     if target == "ssim":
         said = (rows["predicted_ssim"] - rows["ssim"]).to_numpy(float)
     else:

@@ -1,0 +1,1 @@
+"""Predictions that were served, beside what conversions gave later."""

@@ -1,0 +1,75 @@
+"""Champion and challenger as one HTML page, one JSON file and lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from svg_quality.evaluation.comparing.comparison import LEVEL, MIN_GROUPS, TARGETS
+from svg_quality.evaluation.live.side_by_side import SideBySide
+from svg_quality.evaluation.metrics import REGIONS
+from svg_quality.evaluation.strict_json import strict_json
+from svg_quality.pages.environment import environment, fixed, signed
+
+HTML_NAME: Final = "ab_report.html"
+JSON_NAME: Final = "ab_report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class AbReport:
+    """Everything one report tells."""
+
+    pairs: Sequence[SideBySide]  # the newest first
+    counts: Mapping[str, int]  # what was read, and what was left out
+    notes: Sequence[str]  # what is not known, as sentences
+    tolerance: float
+    n_draws: int
+
+
+def write_ab_report(report: AbReport, output_dir: Path) -> dict[str, Path]:
+    """Write the page and the JSON file; gives their paths as ``html_report`` and ``metrics``."""
+    page = environment("svg_quality.evaluation").get_template("ab_report.html.j2").render(
+        report=report, regions=REGIONS, targets=TARGETS, level=LEVEL, min_groups=MIN_GROUPS
+    )  # fmt: skip
+    output_dir.mkdir(parents=True, exist_ok=True)
+    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
+    html_path.write_text(page, encoding="utf-8")
+    json_path.write_text(strict_json(report), encoding="utf-8")
+    return {"html_report": html_path, "metrics": json_path}
+
+
+def ab_lines(report: AbReport) -> list[str]:
+    """The verdicts as lines of text."""
+    if not report.pairs:
+        return [
+            f"not enough: no set was predicted by champion and challenger and then converted;"
+            f" a verdict takes {MIN_GROUPS} unlike logos"
+        ]
+    lines = []
+    for pair in report.pairs:
+        lines.append(
+            f"{pair.challenger} beside {pair.champion}: {pair.verdict.upper()} ({pair.reason})"
+        )
+        lines.append(f"  {pair.n} conversions of {pair.n_groups} unlike logos that both predicted")
+        if pair.comparison is None:
+            continue
+        for target, heading in TARGETS.items():
+            told = pair.comparison.differences["full"][target]
+            lines.append(
+                f"  {heading + ' error':<16} {fixed(told.reference, 4)} ->"
+                f" {fixed(told.contender, 4)}, difference {signed(told.difference, 4)}"
+                f" ({signed(told.low, 4)} to {signed(told.high, 4)}): {told.verdict}"
+            )
+        held = ", ".join(
+            f"{role} {one.coverage.value:.0%} ({one.coverage.low:.0%} to {one.coverage.high:.0%})"
+            for role, one in pair.intervals.items()
+        )
+        promised = pair.intervals["challenger"].promised
+        lines.append(f"  covered          {held}; {promised:.0%} is promised")
+        lines += [
+            f"  REGRESSION in {line.name}: SSIM error {signed(line.difference, 4)}"
+            for line in pair.comparison.regressions
+        ]
+    return lines
