@@ -1,0 +1,33 @@
+"""Pictures that worker processes draw of a tracing."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from svg_quality.conversion.rendering import render
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DifferenceTask:
+    """A picture and its tracing."""
+
+    rgb: np.ndarray  # uint8 (H, W, 3) on white
+    svg: str
+
+
+def draw_difference(task: DifferenceTask) -> str:
+    """Where a tracing differs: a PNG as ``data:`` URL, for `WorkerPool.run`.
+
+    White where both are equal; each pixel is as dark as its most different channel is far off.
+
+    Raises:
+        ConversionError: the tracing cannot be drawn.
+    """
+    height, width = task.rgb.shape[:2]
+    off = cv2.absdiff(task.rgb, render(task.svg, width, height)).max(axis=2)
+    png = cv2.imencode(".png", 255 - off)[1].tobytes()
+    return "data:image/png;base64," + base64.b64encode(png).decode()

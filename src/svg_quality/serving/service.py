@@ -1,0 +1,305 @@
+"""What the REST API does, without HTTP: pictures and options in, plain values out.
+
+Every method may be called by many threads at once. Each gives the answer and, where something
+is to be kept to learn from, what to do once the answer is on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from svg_quality import __version__
+from svg_quality.conversion.images import WORKING_SIZE, load_image
+from svg_quality.conversion.parameters import PRESETS, Parameters
+from svg_quality.conversion.workers import WorkerPool
+from svg_quality.errors import ConversionError, ModelError, SvgQualityError
+from svg_quality.optimization.base import Predicted
+from svg_quality.optimization.conversions import Conversions
+from svg_quality.optimization.explain import sensitivity
+from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.methods import optimize_logo
+from svg_quality.optimization.use_log import UseLog
+from svg_quality.prediction.predictor import Availability, Picture, QualityPredictor
+from svg_quality.serving import answers
+from svg_quality.serving.challenger import ChallengerRouter
+from svg_quality.serving.config import ServeConfig
+from svg_quality.serving.content import objective_of
+from svg_quality.serving.drawing import DifferenceTask, draw_difference
+from svg_quality.serving.front import predicted_front
+from svg_quality.serving.metrics import Metrics
+from svg_quality.serving.prediction_log import Role
+from svg_quality.serving.problems import code_of
+from svg_quality.serving.schemas import ConvertOptions, OptimizeOptions
+from svg_quality.serving.uploads import Drawings, Upload
+
+BY_HAND: Final = "collected"  # in the conversions table's `method`: no optimizer chose the set
+_NO_FIGURES: Final = dict.fromkeys(
+    ("ssim", "ssim_low", "ssim_high", "svg_bytes", "bytes_low", "bytes_high")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and what is to be done after it is sent."""
+
+    content: dict[str, Any]
+    after: Callable[[], None] | None = None
+
+
+class Service:
+    """Predictions and conversions of one server.
+
+    Args:
+        config: its limits.
+        predictor: the champion.
+        router: says which model answers for a picture, and logs what it said.
+        pool: where conversions run and SVGs are drawn.
+        log: keeps conversions to learn from; None keeps none.
+        metrics: counts what is done.
+    """
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        predictor: QualityPredictor,
+        router: ChallengerRouter,
+        pool: WorkerPool,
+        log: UseLog | None,
+        metrics: Metrics,
+    ) -> None:
+        self.config = config
+        self.predictor = predictor
+        self.metrics = metrics
+        self._router = router
+        self._pool = pool
+        self._log = log
+        self._drawings = Drawings(pool, config.max_pixels)
+        self._version: str | None = None
+
+    @property
+    def model_version(self) -> str | None:
+        """That answered, or was looked up, last."""
+        return self._version
+
+    def availability(self) -> Availability:
+        """Whether a model answers now."""
+        state = self.predictor.availability()
+        self._version = state.model_version
+        self.metrics.show_model(state.model_name, state.model_version)
+        return state
+
+    def model(self) -> dict[str, Any]:
+        """`GET /v1/model`."""
+        state, rival = self.availability(), self._router.challenger
+        return {
+            **answers.head(state.model_name, state.model_version),
+            "available": state.available,
+            "reason": state.reason,
+            "challenger_version": rival.availability().model_version if rival else None,
+            "challenger_share": self._router.share if rival else 0.0,
+            "version": __version__,
+            "working_size": self._working_size(),
+            "parameters": answers.parameter_ranges(),
+            "presets": answers.presets(PRESETS),
+            "limits": self.config.limits.model_dump(),
+        }
+
+    def predict(self, upload: Upload, sets: Sequence[Parameters]) -> Answered:
+        """`POST /v1/predict`: one picture, any number of sets.
+
+        Raises:
+            ImageError: the picture cannot be used.
+        """
+        state = self.availability()
+        safe = self._checked(upload)
+        common = {"n_sets": len(sets), "default_parameters": Parameters().as_dict()}
+        if not state.available:
+            image = load_image(safe.data, WORKING_SIZE)
+            return Answered({
+                **answers.head(state.model_name, None), **common,
+                "status": "unavailable", "reason": state.reason, "interval": None,
+                "image": answers.image_facts(safe.name, image, None), "predictions": None,
+            })  # fmt: skip
+        role, picture = self._seen(safe)
+        scores = picture.score(sets)
+        self.metrics.predictions.labels(picture.model_version).inc(len(sets))
+        content = {
+            **self._about(safe, picture), **common,
+            "status": "ok", "reason": None, "interval": picture.interval,
+            "predictions": answers.columns(scores),
+        }  # fmt: skip
+        return Answered(content, partial(self._router.record, role, safe.data, picture, sets))
+
+    def predict_batch(self, uploads: Sequence[Upload], chosen: Parameters) -> Answered:
+        """`POST /v1/predict/batch`: several pictures, one set; a bad picture is its own error."""
+        state = self.availability()
+        items, after = [], []
+        interval = None
+        for upload in uploads:
+            item: dict[str, Any] = {
+                "status": "ok", "code": None, "reason": None, "name": upload.name, "image": None,
+                "model_version": None, **_NO_FIGURES,
+            }  # fmt: skip
+            try:
+                said = self.predict(upload, [chosen])
+            except SvgQualityError as error:
+                items.append(item | {"status": "error", "code": code_of(error),
+                                     "reason": str(error)})  # fmt: skip
+                continue
+            content = said.content
+            interval = interval or content["interval"]
+            columns = content["predictions"] or {}
+            figures = {name: column[0].item() for name, column in columns.items()}
+            shared = ("status", "reason", "image", "model_version")
+            items.append(item | {name: content[name] for name in shared} | figures)
+            if said.after:
+                after.append(said.after)
+        content = {
+            **answers.head(state.model_name, state.model_version),
+            "interval": interval, "parameters": chosen.as_dict(), "predictions": items,
+        }  # fmt: skip
+        return Answered(content, partial(_all, after))
+
+    def front(self, upload: Upload) -> Answered:
+        """`POST /v1/front`: the predicted Pareto front.
+
+        Raises:
+            ImageError: the picture cannot be used.
+            ModelError: no model answers.
+        """
+        safe = self._checked(upload)
+        _, picture = self._seen(safe)
+        sets, scores, n_scored = predicted_front(picture)
+        self.metrics.predictions.labels(picture.model_version).inc(n_scored)
+        return Answered({
+            **self._about(safe, picture), "interval": picture.interval,
+            "n_candidates": n_scored, "parameters": [chosen.as_dict() for chosen in sets],
+            "predictions": answers.columns(scores),
+        })  # fmt: skip
+
+    def explain(self, upload: Upload, at: Parameters) -> Answered:
+        """`POST /v1/explain`: what each parameter does, with the others fixed.
+
+        Raises:
+            ImageError: the picture cannot be used.
+            ModelError: no model answers.
+        """
+        safe = self._checked(upload)
+        _, picture = self._seen(safe)
+        curves = sensitivity(picture, at)
+        self.metrics.predictions.labels(picture.model_version).inc(
+            sum(len(curve.values) for curve in curves)
+        )
+        return Answered({
+            **self._about(safe, picture), "interval": picture.interval, "at": at.as_dict(),
+            "curves": [answers.curve(curve) for curve in curves],
+        })  # fmt: skip
+
+    def convert(self, upload: Upload, chosen: Parameters, options: ConvertOptions) -> Answered:
+        """`POST /v1/convert`: one real conversion.
+
+        Raises:
+            ImageError: the picture cannot be used.
+            ConversionError: it cannot be converted so.
+        """
+        safe = self._checked(upload)
+        logo = Logo.read(safe.data, self._working_size(), safe.name)
+        seen = self._seen(safe) if self.availability().available else None
+        picture = seen[1] if seen else None
+        if picture is not None:
+            logo = logo.described(picture.descriptors)
+        predicted = answers.figures_at(picture.score([chosen]), 0) if picture else None
+        conversions = Conversions(logo, self._pool, self._log, BY_HAND, budget=1)
+        said = Predicted(**predicted) if predicted else None
+        attempt = conversions.measure([(chosen, "chosen", said)])[0]
+        self.metrics.converted(attempt.measured is not None, attempt.measured is None)
+        if attempt.measured is None:
+            raise ConversionError(attempt.error or "a conversion must succeed, this one did not")
+        svg = conversions.svg(chosen)
+        content = {
+            **self._about(safe, picture, logo), "parameters": chosen.as_dict(),
+            "measured": attempt.measured, "predicted": predicted, "svg": svg,
+            "difference": self._difference(logo, svg) if options.difference else None,
+        }  # fmt: skip
+        return Answered(content, self._record(safe, seen, [chosen]))
+
+    def optimize(self, upload: Upload, options: OptimizeOptions) -> Answered:
+        """`POST /v1/optimize`: the best set, measured.
+
+        Raises:
+            ImageError: the picture cannot be used.
+            SettingsError: the objective is not possible.
+        """
+        safe = self._checked(upload)
+        logo = Logo.read(safe.data, self._working_size(), safe.name)
+        seen = self._seen(safe) if self.availability().available else None
+        picture = seen[1] if seen else None
+        if picture is not None:
+            logo = logo.described(picture.descriptors)
+        answer, svg = optimize_logo(
+            logo, objective_of(options), options.method, self._asked(safe)[1], self._pool,
+            self._log, options.budget,
+        )  # fmt: skip
+        measured = [a.parameters for a in answer.attempts if a.measured is not None]
+        self.metrics.converted(len(measured), len(answer.attempts) - len(measured))
+        wanted = svg is not None and options.difference
+        content = {
+            **self._about(safe, picture, logo), **answers.optimized(answer), "svg": svg,
+            "difference": self._difference(logo, svg or "") if wanted else None,
+        }  # fmt: skip
+        return Answered(content, self._record(safe, seen, measured))
+
+    def _working_size(self) -> int:
+        return self.predictor.working_size if self.availability().available else WORKING_SIZE
+
+    def _checked(self, upload: Upload) -> Upload:
+        return self._drawings.checked(upload, self._working_size())
+
+    def _asked(self, safe: Upload) -> tuple[Role, QualityPredictor]:
+        """Whose answer a picture gets; where there is no choice, it is not decoded for it."""
+        if self._router.challenger is None:
+            return "only", self.predictor
+        image = load_image(safe.data, self._working_size())
+        return self._router.predictor_for(image.image_id)
+
+    def _seen(self, safe: Upload) -> tuple[Role, Picture]:
+        role, predictor = self._asked(safe)
+        return role, predictor.picture(safe.data)
+
+    def _about(
+        self, safe: Upload, picture: Picture | None, logo: Logo | None = None
+    ) -> dict[str, Any]:
+        name = self.predictor.model_name
+        if picture is not None:
+            return {
+                **answers.head(picture.model_name, picture.model_version),
+                "image": answers.facts_of(safe.name, picture),
+            }
+        if logo is None:
+            raise ModelError("a model must answer, none does")
+        return {
+            **answers.head(name, None),
+            "image": answers.image_facts(safe.name, logo.image, None),
+        }
+
+    def _difference(self, logo: Logo, svg: str) -> str:
+        outcome = self._pool.run(draw_difference, [DifferenceTask(logo.image.rgb, svg)])[0]
+        if outcome.result is None:
+            raise ConversionError(outcome.error or "a tracing must be drawable, this one is not")
+        return outcome.result
+
+    def _record(
+        self, safe: Upload, seen: tuple[Role, Picture] | None, sets: Sequence[Parameters]
+    ) -> Callable[[], None] | None:
+        if seen is None or not sets:
+            return None
+        role, picture = seen
+        return partial(self._router.record, role, safe.data, picture, sets, converted=True)
+
+
+def _all(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
