@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export RUST_BACKTRACE := 0
 
-.PHONY: help install run test check ui dashboard bench clean
+.PHONY: help install run serve test check ui dashboard bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -29,6 +29,9 @@ check: .venv/.installed  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check src tests experiments
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+serve: .venv/.installed  ## the REST API and the web page on http://127.0.0.1:8000
+	@$(BIN)/svg-quality serve
 
 ui: .venv/.installed  ## the MLflow UI on http://127.0.0.1:5000, on the same store
 	$(BIN)/mlflow ui --host 127.0.0.1 --port 5000

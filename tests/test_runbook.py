@@ -13,10 +13,11 @@ from moto.server import ThreadedMotoServer
 
 from svg_quality.cli import STAGES
 from svg_quality.dataset.logos import discover_logos
+from svg_quality.settings import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
-COMMANDS = "\n".join(re.findall(r"```bash\n(.*?)```", RUNBOOK, re.DOTALL))
+SCRIPT = "\n".join(re.findall(r"```bash\n(.*?)```", RUNBOOK, re.DOTALL))
 SHOWN_ONLY = {"--serve"}  # waits for Ctrl-C: tests/stages/test_inspect_stage.py runs it
 
 
@@ -65,7 +66,7 @@ def test_every_command_of_the_runbook_runs(project: Path) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "AWS_"))}
     environment = kept | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", COMMANDS],
+        ["bash", "-euxo", "pipefail", "-c", SCRIPT],
         cwd=project, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     failed = [line for line in done.stderr.splitlines() if line.startswith(("+", "svg-quality:"))]
@@ -77,7 +78,7 @@ def test_every_command_of_the_runbook_runs(project: Path) -> None:
 
 def test_every_command_of_the_product_is_in_the_runbook() -> None:
     named = set(re.findall(r"svg-quality ([a-z-]+)", RUNBOOK))
-    assert set(STAGES) | {"predict"} <= named
+    assert {*STAGES, *COMMANDS, "predict"} <= named
 
 
 def test_only_what_waits_for_a_person_is_shown_and_not_run() -> None:

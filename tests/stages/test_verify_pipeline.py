@@ -11,11 +11,14 @@ import pytest
 
 from svg_quality.cli import STAGES, main
 from svg_quality.dataset.logos import discover_logos
+from svg_quality.settings import COMMANDS
 from svg_quality.stages.rehearsal import Part, rehearse
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import open_store
 
-COMPONENTS = {*STAGES, "predict"} - {"augment", "finetune", "verify-pipeline"}  # too few logos
+COMPONENTS = {*STAGES, *COMMANDS, "predict"} - {  # too few logos for these two
+    "augment", "finetune", "verify-pipeline",
+}  # fmt: skip
 
 
 @pytest.mark.slow

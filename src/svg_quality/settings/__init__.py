@@ -40,15 +40,27 @@ from svg_quality.settings.learning import (
     ExportModelSettings,
     ExtractSettings,
     FinetuneSettings,
-    PromoteSettings,
     SearchSettings,
     TrainSettings,
     ValidateSettings,
+)
+from svg_quality.settings.using import (
+    AbReportSettings,
+    ExplainSettings,
+    HistorySettings,
+    MonitorSettings,
+    OptimizeSettings,
+    PredictorSettings,
+    PromoteSettings,
+    RollbackSettings,
+    ServeSettings,
 )
 
 DEFAULT_CONFIG: Final = "experiments/demo.yaml"
 FROM_CONFIG: Final = "config"  # as a value: what the YAML says
 NEWEST: Final = "newest"  # as an input run: the newest finished one of the stage before
+COMMANDS: Final = ("optimize", "explain", "serve", "history")  # not stages: they make no run
+ANYWHERE: Final = (*COMMANDS, "predict")  # commands that need no project around them
 OVERRIDES: Final = {  # by command: options it takes over, and the stage whose setting each is
     "main": {
         "logos": "convert",
@@ -66,13 +78,16 @@ OVERRIDES: Final = {  # by command: options it takes over, and the stage whose s
 }
 
 __all__ = [
-    "DEFAULT_CONFIG", "DEFAULT_MARKS", "FROM_CONFIG", "LATEST", "NEWEST", "OVERRIDES",
-    "AnalyseSettings", "AugmentSettings", "BackupSettings", "CleanSettings", "CollectSettings",
-    "CompareSettings", "ConvertSettings", "CrossValidateSettings", "DatasetSettings",
-    "EvaluateSettings", "ExportModelSettings", "ExportSettings", "ExtractSettings",
-    "FinetuneSettings", "InspectSettings", "InventorySettings", "PromoteSettings", "QaSettings",
-    "RestoreSettings", "SearchSettings", "Settings", "TrainSettings", "ValidateSettings",
-    "VerifyPipelineSettings", "VerifySettings", "load_settings", "section_name", "section_of",
+    "ANYWHERE", "COMMANDS", "DEFAULT_CONFIG", "DEFAULT_MARKS", "FROM_CONFIG", "LATEST",
+    "NEWEST", "OVERRIDES", "AbReportSettings", "AnalyseSettings", "AugmentSettings",
+    "BackupSettings", "CleanSettings", "CollectSettings", "CompareSettings", "ConvertSettings",
+    "CrossValidateSettings", "DatasetSettings", "EvaluateSettings", "ExplainSettings",
+    "ExportModelSettings", "ExportSettings", "ExtractSettings", "FinetuneSettings",
+    "HistorySettings", "InspectSettings", "InventorySettings", "MonitorSettings",
+    "OptimizeSettings", "PredictorSettings", "PromoteSettings", "QaSettings", "RestoreSettings",
+    "RollbackSettings", "SearchSettings", "ServeSettings", "Settings", "TrainSettings",
+    "ValidateSettings", "VerifyPipelineSettings", "VerifySettings", "load_settings",
+    "section_name", "section_of",
 ]  # fmt: skip
 
 
@@ -102,6 +117,14 @@ class Settings(Section):
     validation: ValidateSettings = ValidateSettings()
     export_model: ExportModelSettings = ExportModelSettings()
     promote: PromoteSettings = PromoteSettings()
+    rollback: RollbackSettings = RollbackSettings()
+    history: HistorySettings = HistorySettings()
+    predictor: PredictorSettings = PredictorSettings()
+    optimize: OptimizeSettings = OptimizeSettings()
+    explain: ExplainSettings = ExplainSettings()
+    serve: ServeSettings = ServeSettings()
+    ab_report: AbReportSettings = AbReportSettings()
+    monitor: MonitorSettings = MonitorSettings()
     verify_pipeline: VerifyPipelineSettings = VerifyPipelineSettings()
 
 
@@ -119,18 +142,20 @@ def section_name(stage: str) -> str:
     return {"validate": "validation"}.get(stage, stage.replace("-", "_"))
 
 
-def load_settings(path: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+def load_settings(
+    path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
     """Read a YAML file; what it leaves out keeps its default.
 
     Args:
-        path: of the file.
+        path: of the file; None for the defaults alone.
         overrides: values by stage and name that win over the file's; `FROM_CONFIG` does not.
 
     Raises:
         SettingsError: the file cannot be read, or a name or value is not allowed.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path else {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"settings must be a readable YAML file, {path}: {error}") from error
     sections = content.values() if isinstance(content, dict) else [content]

@@ -40,6 +40,15 @@ def is_plural(field: FieldInfo) -> bool:
     return _how_many(field) == "+"
 
 
+def short_name(field: FieldInfo) -> str:
+    """Its one-letter option, or nothing."""
+    return _extra(field, "short")
+
+
 def _how_many(field: FieldInfo) -> str:
+    return _extra(field, "positional")
+
+
+def _extra(field: FieldInfo, key: str) -> str:
     extra = field.json_schema_extra
-    return str(extra.get("positional", "")) if isinstance(extra, dict) else ""
+    return str(extra.get(key, "")) if isinstance(extra, dict) else ""

@@ -146,9 +146,3 @@ class ExportModelSettings(Section):
 
     version: str = Field(LATEST, description="number of the version, or latest")
     to: str = Field("", description="folder to write (default: reports/RUN_ID/model)")
-
-
-class PromoteSettings(Section):
-    """From a registered version to stage Production."""
-
-    version: str = Field(LATEST, description="number of the version, or latest")

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svg_quality.settings import (
+    ANYWHERE,
+    COMMANDS,
+    DEFAULT_CONFIG,
     NEWEST,
     OVERRIDES,
     Settings,
@@ -29,12 +32,17 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "predict":
         from svg_quality.stages.predict import predict
 
-        predict(options.image, options.assignments, options.parameters, options.model,
-                as_json=options.json)  # fmt: skip
+        predictor = _settings(options).predictor
+        predict(options.image, options.assignments, options.parameters, predictor.model,
+                enabled=predictor.enabled, as_json=options.json)  # fmt: skip
     elif options.command == "main":
         from svg_quality.stages.main import run_main
 
         run_main(_settings(options))
+    elif options.command in COMMANDS:
+        name = section_name(options.command)
+        code: int = import_module(f"svg_quality.stages.{name}").run(_settings(options))
+        return code
     else:
         from svg_quality.stages.pipeline import run_stage
 
@@ -56,7 +64,9 @@ def stage_of(command: str) -> Stage:
 
 def _settings(options: argparse.Namespace) -> Settings:
     given: dict[str, dict[str, Any]] = {}
-    if options.command != "main":
+    if options.command == "predict":
+        given["predictor"] = {"model": options.model}
+    elif options.command != "main":
         fields = section_of(options.command).model_fields
         asked = {name: getattr(options, name) for name in fields}
         given[section_name(options.command)] = {
@@ -65,4 +75,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         }
     for name, stage in OVERRIDES.get(options.command, {}).items():
         given.setdefault(stage, {})[name] = getattr(options, name)
-    return load_settings(Path(options.config), given)
+    path = Path(options.config)
+    if options.command in ANYWHERE and options.config == DEFAULT_CONFIG and not path.exists():
+        return load_settings(None, given)
+    return load_settings(path, given)

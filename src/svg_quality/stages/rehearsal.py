@@ -7,17 +7,23 @@ neither the project's data nor its store.
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
+from urllib.request import Request, urlopen
 
-from svg_quality.errors import SvgQualityError
+from svg_quality.errors import SvgQualityError, TrackingError
 from svg_quality.settings import Settings
 from svg_quality.stages.console import say
 from svg_quality.stages.dispatch import stage_of
@@ -43,8 +49,12 @@ _SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {  # small, and fair to so f
     "cross_validate": {"n_draws": 20},
     "compare": {"n_draws": 20},
     "validation": {"n_calls": 5, "backbone": False},
+    "promote": {"force": True, "n_draws": 20},  # one test logo proves nothing
+    "ab_report": {"n_draws": 20},
+    "monitor": {"n_draws": 20},
     "verify": {"release": "data/releases/rehearsal/1.0.0"},
     "backup": {"target": _BACKUPS},
+    "optimize": {"logo": LOGOS, "output": "optimized"},
 }
 
 
@@ -79,6 +89,13 @@ def _parts() -> Iterator[Part]:
         yield _run(name, lambda name=name: _stage(name, settings))  # type: ignore[misc]
     yield _run("compare", lambda: _compare(settings))
     yield _run("predict", _predict)
+    yield _run("rollback", lambda: _rollback(settings))
+    yield _run("history", lambda: _command("history", settings))
+    yield _run("optimize", lambda: _command("optimize", settings))
+    yield _run("explain", lambda: _explain(settings))
+    yield _run("serve", _serve)
+    for name in ("ab-report", "monitor"):
+        yield _run(name, lambda name=name: _stage(name, settings))  # type: ignore[misc]
     yield _run("backup", lambda: _stage("backup", settings))
     yield _run("restore", lambda: _restore(settings))
     yield _run("verify", lambda: _stage("verify", settings))  # of what was just brought back
@@ -103,6 +120,51 @@ def _predict() -> None:
     say(f"predict    {path.name}: SSIM {said.ssim:.3f} ({said.ssim_low:.3f}-{said.ssim_high:.3f})")
 
 
+def _command(name: str, settings: Settings) -> None:
+    import_module(f"svg_quality.stages.{name}").run(settings)
+
+
+def _explain(settings: Settings) -> None:
+    explain = settings.explain.model_copy(update={"logo": str(min(Path(LOGOS).iterdir()))})
+    _command("explain", settings.model_copy(update={"explain": explain}))
+
+
+def _rollback(settings: Settings) -> None:
+    """A second version in Production for a moment."""
+    again = settings.train.model_copy(update={"seed": settings.train.seed + 1})
+    for name in ("train", "promote", "rollback"):
+        _stage(name, settings.model_copy(update={"train": again}))
+
+
+def _serve() -> None:
+    """The service as a process, asked over HTTP by both versions, and told to stop."""
+    command = [sys.executable, "-c", "from svg_quality.cli import main; raise SystemExit(main())"]
+    options = ["serve", "--port", "0", "--challenger", "models:/svg-quality/2", "--share", "1"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            lines = process.stdout or ()
+            url = next((x.split()[1] for x in lines if x.startswith("Page:")), "")
+            if not url:
+                raise TrackingError("a service must say where it listens, this one did not")
+            answered = _asked(url)
+        finally:
+            process.send_signal(signal.SIGTERM)
+    said = json.loads(answered)
+    say(f"serve      {url}: version {said['model_version']} answered")
+
+
+def _asked(url: str) -> bytes:
+    image = base64.b64encode(min(Path(LOGOS).iterdir()).read_bytes()).decode()
+    for route in ("convert", "predict"):
+        request = Request(
+            f"{url}v1/{route}", json.dumps({"image": image}).encode(),
+            {"Content-Type": "application/json"},
+        )  # fmt: skip
+        with urlopen(request, timeout=60) as answer:
+            content: bytes = answer.read()
+    return content
+
+
 def _restore(settings: Settings) -> None:
     shutil.rmtree(Path("data/releases"))
     source = str(max(Path(_BACKUPS).iterdir()))
@@ -117,7 +179,8 @@ def _run(name: str, act: Callable[[], None]) -> Part:
             act()
     except SvgQualityError as error:
         return Part(name, perf_counter() - start, str(error), failed=True)
-    own = [line for line in said.getvalue().splitlines() if line.startswith(name)] or [""]
+    lines = said.getvalue().splitlines()
+    own = [line for line in lines if line.startswith(name)] or lines or [""]
     return Part(name, perf_counter() - start, own[0].removeprefix(name).strip(" :"), failed=False)
 
 
