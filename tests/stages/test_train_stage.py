@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,29 @@ def finished(own_store: None, project: Path) -> FinishedRun:
         [store.experiment_id], "tags.stage = 'train'", order_by=["attributes.start_time ASC"]
     )
     return finished_run(runs[0].info.run_id)
+
+
+def test_a_registered_model_asks_for_every_library_it_imports(finished: FinishedRun) -> None:
+    """`mlflow models serve` in an environment of its own installs these and nothing else."""
+    program = (
+        "import ast, pathlib, sys\n"
+        "import svg_quality.prediction.pyfunc\n"
+        "ours = [m.__file__ for n, m in sys.modules.items() if n.startswith('svg_quality')\n"
+        "        and not n.startswith('svg_quality.tracking')]  # MLflow's own plugin\n"
+        "for file in ours:\n"
+        "    for node in ast.walk(ast.parse(pathlib.Path(file).read_text())):\n"
+        "        if isinstance(node, ast.Import): print(*[a.name for a in node.names], sep='\\n')\n"
+        "        if isinstance(node, ast.ImportFrom): print(node.module)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    imported = {line.split(".")[0] for line in done.stdout.split()}
+    named = packages_distributions()
+    wanted = {x.lower().replace("_", "-") for name in imported for x in named.get(name, [])}
+    model = Path(resolve(f"models:/svg-quality/{finished.tags['model.version']}").path).parents[1]
+    lines = (model / "requirements.txt").read_text().splitlines()
+    asked = {line.split("==")[0].lower().replace("_", "-") for line in lines}
+    assert "vtracer" in wanted
+    assert wanted - asked <= {"svg-quality", "mlflow-skinny", "mlflow-tracing"}
 
 
 def test_every_epoch_is_in_mlflow_and_in_tensorboard(finished: FinishedRun) -> None:

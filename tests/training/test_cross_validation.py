@@ -72,6 +72,8 @@ def test_too_few_folds_are_refused() -> None:
         plan_folds(np.array([0, 0, -2]), np.array(["a", "b", "c"]))
     with pytest.raises(DatasetError, match="n_folds must be at most the release's 2, got 3"):
         plan_folds(np.array([0, 1]), np.array(["a", "b"]), n_folds=3)
+    with pytest.raises(DatasetError, match="two or more logos to learn from, fold 0 leaves 1"):
+        plan_folds(np.array([0, 1]), np.array(["a", "b"]))
 
 
 def test_what_is_predicted_was_not_seen() -> None:

@@ -33,7 +33,7 @@ REPORT: Final = "evaluation/evaluation.html"
 _BYTES_FLOOR: Final = 0.01  # natural logarithm: 1% of the size
 _SHIPPED: Final = (  # what a prediction imports
     "defusedxml", "mlflow", "numpy", "onnxruntime", "opencv-python-headless", "pandas", "pillow",
-    "resvg_py",
+    "resvg_py", "vtracer",
 )  # fmt: skip
 _RECORDED: Final = ("torch", "onnxruntime", "numpy", "vtracer", "resvg_py")
 

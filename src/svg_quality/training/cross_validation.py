@@ -56,7 +56,8 @@ def plan_folds(
         seed: of the groups that stop a training.
 
     Raises:
-        DatasetError: a group is in two folds, or there are fewer than two folds, or than asked.
+        DatasetError: a group is in two folds, there are fewer than two folds or than asked, or
+            what a fold leaves cannot be trained on.
     """
     numbers = sorted(set(fold_of_row[fold_of_row >= 0].tolist()))
     if len(numbers) < 2:
@@ -114,6 +115,10 @@ def _fold(number: int, fold_of_row: np.ndarray, group: np.ndarray, seed: int) ->
     n_stopping = max(1, len(others) // VALIDATION_PART)
     stopping = np.random.default_rng([seed, number]).choice(others, n_stopping, replace=False)
     validation = np.isin(group, stopping)
+    if (held | validation).all():
+        raise DatasetError(
+            f"a fold must leave two or more logos to learn from, fold {number} leaves {len(others)}"
+        )
     return Fold(
         number,
         train=np.flatnonzero(~held & ~validation),
