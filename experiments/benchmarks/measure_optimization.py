@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 from optimization_picture import draw
@@ -86,7 +87,9 @@ def curves_of(
 
     ways: dict[str, Callable[[], np.ndarray]] = {
         "predictive": lambda: run(lambda pool, _: offering(pool)),
-        "search (TPE)": lambda: run(lambda _, seed: TpeSearch(seed), N_SEEDS),
+        "search (TPE)": lambda: run(
+            lambda pool, seed: TpeSearch(crc32(pool.name.encode()) + seed), N_SEEDS
+        ),
         "TPE among the pool": lambda: np.array([_restricted(pool) for pool in pools]),
         "adaptive": lambda: run(lambda *_: Adaptive()),
         "feature mapping": lambda: run(lambda *_: FeatureMapping()),
@@ -132,13 +135,17 @@ def free(root: Path, predictor: QualityPredictor, paths: Sequence[Path]) -> dict
     """Free choice with real conversions: bytes over the default's, floors kept, time."""
     found: dict[str, Any] = {"logos": len(paths)}
     with WorkerPool(0, 60.0) as pool:
-        for name, budget in ((f"verified_{AT}", AT + 1), ("own_budget", 0)):
+        for name, method, budget in (
+            (f"verified_{AT}", "predictive", AT + 1),
+            ("own_budget", "predictive", 0),
+            (f"adaptive_{AT}", "adaptive", AT + 1),  # a fixed list first: no model in it
+        ):
             ratios, seconds, spent, kept, how = [], [], [], [], Counter[str]()
             for path in paths:
                 began = time.perf_counter()
                 logo = Logo.read(path, predictor.working_size)
                 answer, _ = optimize_logo(
-                    logo, Objective.smallest(), "predictive", predictor, pool, None, budget
+                    logo, Objective.smallest(), method, predictor, pool, None, budget
                 )
                 seconds.append(time.perf_counter() - began)
                 if not (answer.chosen and answer.chosen.figures and answer.default):
@@ -148,8 +155,8 @@ def free(root: Path, predictor: QualityPredictor, paths: Sequence[Path]) -> dict
                 ratios.append(size / usual)
                 kept.append(ssim >= least - TOLERATED)
                 spent.append(answer.n_conversions)
-                how["handed over" if "handed over" in answer.confidence else
-                    "narrow" if "narrow" in answer.confidence else "wide"] += 1  # fmt: skip
+                said = answer.confidence
+                how[next((x for x in ("handed over", "narrow", "wide") if x in said), said)] += 1
             found[name] = {
                 "bytes_over_default_mean": float(np.mean(ratios)),
                 "bytes_over_default_median": float(np.median(ratios)),
