@@ -26,10 +26,11 @@ from record import HERE, write_result
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.optimization.adaptive import Adaptive
-from svg_quality.optimization.base import TOLERATED, Objective, Optimizer
+from svg_quality.optimization.base import Optimizer
 from svg_quality.optimization.feature_mapping import FeatureMapping
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import optimize_logo
+from svg_quality.optimization.objective import TOLERATED, Objective
 from svg_quality.optimization.predictive import Predictive
 from svg_quality.optimization.search import TpeSearch
 from svg_quality.prediction.picture import Picture

@@ -20,10 +20,11 @@ from svg_quality.conversion.parameters import NAMES, RANGES, Parameters
 from svg_quality.conversion.sampling import LOG_LIKE, sobol_sets
 from svg_quality.conversion.workers import ConversionTask, WorkerPool, convert_all
 from svg_quality.dataset.logos import discover_logos, read_excluded
-from svg_quality.optimization.base import TOLERATED, Attempt
+from svg_quality.optimization.base import Attempt
 from svg_quality.optimization.conversions import Chosen, Conversions
 from svg_quality.optimization.dials import canonical
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import TOLERATED
 
 N_LOGOS: Final = 120
 N_SETS: Final = 256

@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 from oracle_pool import LogoPool
 
-from svg_quality.optimization.base import Objective
+from svg_quality.optimization.objective import Objective
 
 _N_RANDOM: Final = 4
 _GOOD: Final = 0.25

@@ -192,6 +192,9 @@ def test_refuses_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     text.write_text("not an image")
     with pytest.raises(ImageError, match=r"must be PNG, JPEG, .*logo\.png is none"):
         load_image(text)
+    for kind in ("PPM", "EPS", "ICO"):  # Pillow would open them, EPS by a program of its own
+        with pytest.raises(ImageError, match=r"must be PNG, JPEG, .* is none"):
+            load_image(encoded(half_red(), kind))
     text.write_bytes(encoded(half_red(), "PNG")[:-40])
     with pytest.raises(ImageError, match=r"must decode whole, .*logo\.png does not"):
         load_image(text)

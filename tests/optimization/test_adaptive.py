@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.optimization.adaptive import N_HALVINGS, STEPS, Adaptive, moves
-from svg_quality.optimization.base import Objective
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.dials import DIALS, SWITCHES, canonical, live
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 
 everyday = st.builds(
     Parameters,

@@ -1,12 +1,14 @@
 """Conversions: counted, never repeated, held to the budget; failures count too."""
 
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
+from svg_quality.errors import ConversionError
 from svg_quality.optimization.base import Predicted
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.logo import Logo
@@ -49,3 +51,12 @@ def test_without_a_budget_nothing_is_converted(logo: Logo, pool: WorkerPool) -> 
     counted = Conversions(logo, pool, None, "method-2", 0)
     assert counted.measure([(ONE, "tpe", None)]) == []
     assert (counted.spent, counted.attempts) == (0, ())
+
+
+def test_after_the_deadline_nothing_is_begun(logo: Logo, pool: WorkerPool) -> None:
+    counted = Conversions(logo, pool, None, "method-2", 3, monotonic() + 60)
+    counted.measure([(ONE, "tpe", None)])
+    counted.deadline = monotonic()
+    with pytest.raises(ConversionError, match="must begin before their deadline, and it is over"):
+        counted.measure([(TWO, "tpe", None)])
+    assert [one.parameters for one in counted.attempts] == [ONE]

@@ -6,10 +6,10 @@ import pytest
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES
-from svg_quality.optimization.base import Objective
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.feature_mapping import MARGIN, FeatureMapping, mapped
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 
 FLAT = {3: 0.80, 4: 0.90, 5: 0.94, 6: 0.96, 7: 0.98, 8: 0.99}  # SSIM of flat colours, by bits
 

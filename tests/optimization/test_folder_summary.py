@@ -8,9 +8,10 @@ import json
 import pytest
 
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.optimization.base import Answer, Attempt, Objective
+from svg_quality.optimization.base import Answer, Attempt
 from svg_quality.optimization.gallery import Shown, render_gallery, shown
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.summary import COLUMNS, LogoRow, as_csv, as_json, totals
 from svg_quality.stages.optimizing_folder import table_lines
 

@@ -52,6 +52,9 @@ def test_refuses_what_is_no_logo(tmp_path: Path) -> None:
         Logo.read(tmp_path / "none.png")
     with pytest.raises(ImageError, match=r"must be PNG, JPEG, .* <3 bytes> is none"):
         Logo.read(b"abc")
+    (tmp_path / "text.png").write_bytes(b"abc")
+    with pytest.raises(ImageError, match=r"must be PNG, JPEG, .*text\.png is none"):
+        Logo.read(tmp_path / "text.png")
     with pytest.raises(ImageError, match=r"must be uint8 .*, got float64 \(4, 4\)"):
         Logo.read(np.zeros((4, 4)))
     with pytest.raises(ImageError, match="floating-point image must state its range"):

@@ -9,7 +9,6 @@ from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.dataset.tables import METHODS as LOGGED
-from svg_quality.optimization.base import Objective
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import (
     LOGGED_AS,
@@ -18,6 +17,7 @@ from svg_quality.optimization.methods import (
     optimize_logo,
     read_logo,
 )
+from svg_quality.optimization.objective import Objective
 from svg_quality.prediction.predictor import QualityPredictor
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import SettingsError
-from svg_quality.optimization.base import TOLERATED, Attempt, Objective, best_of
+from svg_quality.optimization.base import Attempt, best_of
+from svg_quality.optimization.objective import TOLERATED, Objective
 
 ssims = st.floats(-1, 1)
 sizes = st.integers(1, 10**9)
@@ -86,6 +87,15 @@ def test_the_floor_of_the_default_is_a_thousandth_below_it() -> None:
         assert objective.resolved(None) is objective
     with pytest.raises(SettingsError, match="min_ssim must be given where the default cannot"):
         wanted.resolved(None)
+
+
+def test_the_words_of_command_line_and_api() -> None:
+    said = Objective.from_words
+    assert said("smallest", "default", 0) == Objective.smallest()
+    assert said("smallest", 0.0, 900) == Objective.smallest(0.0, 900)
+    assert said("best-ssim", "default", 0) == Objective.best_ssim()
+    assert said("best-ssim", 0.5, 0) == Objective.best_ssim(0.5)
+    assert said("best-ssim", 0.5, 900) == Objective.best_ssim_within(900, 0.5)
 
 
 @pytest.mark.parametrize(

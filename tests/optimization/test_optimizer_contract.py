@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from svg_quality.conversion.measure import Measurement, measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import PixelsTask, WorkerPool, convert_pixels
 from svg_quality.errors import SettingsError
-from svg_quality.optimization.base import Answer, Objective, best_of
+from svg_quality.optimization.base import Answer, best_of
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import LOGGED_AS, METHODS, NEED_A_MODEL, optimize_logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.use_log import UseLog
 from svg_quality.prediction.predictor import QualityPredictor
 
@@ -67,6 +68,13 @@ class FaultyPool(WorkerPool):
 
     def run(self, function: Any, tasks: Sequence[Any]) -> Any:
         return super().run(self.function, tasks)
+
+
+@pytest.fixture(scope="module")
+def faulty_pool() -> Iterator[FaultyPool]:
+    """One for all tests: starting workers takes seconds."""
+    with FaultyPool(2, timeout_s=60) as pool:
+        yield pool
 
 
 def figures(answer: Answer) -> list[Any]:
@@ -126,21 +134,16 @@ def test_gains_something_on_a_plain_logo(optimize: Optimize, method: str) -> Non
     assert len(svg.encode()) < 0.7 * answer.default.figures[1]
 
 
-def test_the_same_question_has_the_same_answer(optimize: Optimize, method: str) -> None:
-    one, other = optimize(method)[0], optimize(method)[0]
-    assert figures(one) == figures(other)
-    assert one.chosen is not None
-    assert other.chosen is not None
-    assert one.chosen.parameters == other.chosen.parameters
-
-
-def test_logs_every_conversion_once(
+def test_answers_the_same_question_alike_and_logs_every_conversion_once(
     optimize: Optimize, logo: Logo, tmp_path: Path, method: str
 ) -> None:
     log = UseLog(tmp_path)
     answer, _ = optimize(method, log=log)
     again, _ = optimize(method, log=UseLog(tmp_path))  # the same rows: none is added
     assert figures(answer) == figures(again)
+    assert answer.chosen is not None
+    assert again.chosen is not None
+    assert answer.chosen.parameters == again.chosen.parameters
     rows = [json.loads(line) for line in log.path.read_text().splitlines()]
     assert len(rows) == answer.n_conversions
     for row, attempt in zip(rows, answer.attempts, strict=True):
@@ -151,32 +154,36 @@ def test_logs_every_conversion_once(
         assert (log.library / row["image_path"]).read_bytes() == logo.data
 
 
+@pytest.mark.slow
 def test_goes_on_where_workers_die(
-    optimize: Optimize, tmp_path: Path, method: str, logo: Logo
+    optimize: Optimize, faulty_pool: FaultyPool, tmp_path: Path, method: str, logo: Logo
 ) -> None:
-    with FaultyPool(2, timeout_s=60) as pool:
-        pool.function = only_the_default
-        answer, svg = optimize(method, pool=pool, log=UseLog(tmp_path), budget=4)
-        assert (answer.status, answer.chosen) == ("found", answer.default)
-        assert svg == measure(logo.image.rgb, Parameters()).svg
-        assert len(answer.attempts) > 1
-        for attempt in answer.attempts[1:]:
-            assert attempt.measured is None
-            assert "this one died" in str(attempt.error)
-        rows = [json.loads(x) for x in UseLog(tmp_path).path.read_text().splitlines()]
-        assert [row["error"] for row in rows] == [x.error for x in answer.attempts]
-        assert all(row["ssim"] is None for row in rows[1:] if "ssim" in row)
+    faulty_pool.function = only_the_default
+    answer, svg = optimize(method, pool=faulty_pool, log=UseLog(tmp_path), budget=3)
+    assert (answer.status, answer.chosen) == ("found", answer.default)
+    assert svg == measure(logo.image.rgb, Parameters()).svg
+    assert len(answer.attempts) > 1
+    for attempt in answer.attempts[1:]:
+        assert attempt.measured is None
+        assert "this one died" in str(attempt.error)
+    rows = [json.loads(x) for x in UseLog(tmp_path).path.read_text().splitlines()]
+    assert [row["error"] for row in rows] == [x.error for x in answer.attempts]
+    assert [row["ssim"] for row in rows[1:]] == [None] * len(rows[1:])
 
 
-def test_says_so_where_even_the_default_fails(optimize: Optimize, method: str) -> None:
-    with FaultyPool(2, timeout_s=60) as pool:
-        pool.function = all_but_the_default
-        answer, svg = optimize(method, pool=pool, budget=3)
-        assert (answer.status, answer.chosen, svg) == ("not_reached", None, None)
-        assert "The default's SSIM is the floor, and it failed" in answer.reason
-        answer, svg = optimize(method, Objective.smallest(min_ssim=0.2), pool=pool, budget=4)
+@pytest.mark.slow
+def test_says_so_where_even_the_default_fails(
+    optimize: Optimize, faulty_pool: FaultyPool, method: str
+) -> None:
+    faulty_pool.function = all_but_the_default
+    answer, svg = optimize(method, pool=faulty_pool, budget=3)
+    assert (answer.status, answer.chosen, svg) == ("not_reached", None, None)
+    assert "The default's SSIM is the floor, and it failed" in answer.reason
+    floor = Objective.smallest(min_ssim=0.2)
+    answer, svg = optimize(method, floor, pool=faulty_pool, budget=4)
     assert answer.default is not None
     assert answer.default.measured is None
+    assert "better than VTracer's default" not in answer.reason
     assert answer.chosen is None or answer.chosen.figures is not None
     assert (svg is None) == (answer.chosen is None)
     assert answer.status == ("not_reached" if svg is None else "found")

@@ -8,13 +8,13 @@ import pytest
 
 from svg_quality.conversion.parameters import PRESETS, Parameters
 from svg_quality.conversion.workers import WorkerPool
-from svg_quality.optimization.base import Objective
 from svg_quality.optimization.candidates import everyday_sets, promising, scored, sets_around
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.dials import canonical
 from svg_quality.optimization.front import pareto_front
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import optimize_logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.predictive import N_UNSURE, Predictive
 from svg_quality.prediction.picture import Picture
 from svg_quality.prediction.predictor import QualityPredictor
@@ -151,3 +151,16 @@ def test_says_not_to_vectorise_where_nothing_has_a_chance(
     assert answer.status == "do_not_vectorise"
     assert "None has a chance" in answer.reason
     assert "SSIM of at least 1.0000, of at most 60 bytes" in answer.reason
+
+
+def test_knows_what_search_found_when_it_judges_floor_and_ceiling(
+    logo: Logo, picture: Picture, make_bowl: MakeBowl
+) -> None:
+    """Sets that search drew are none of the candidates; the verdict counts them all the same."""
+    strange = replace(picture, similarity=replace(picture.similarity, unlike=True))
+    answer = Predictive().optimize(
+        logo, Objective.smallest(1.0, 60), make_bowl(20), picture=strange
+    )
+    assert "handed over to search" in answer.confidence
+    assert answer.status in ("not_reached", "do_not_vectorise")
+    assert answer.n_conversions == 20

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from svg_quality.optimization.base import Objective
 from svg_quality.optimization.gain import Beliefs, chance, expected_gain
+from svg_quality.optimization.objective import Objective
 
 N_DRAWS = 400_000
 MIDDLE = 0.7  # the share of SSIM's standard deviation that is believed

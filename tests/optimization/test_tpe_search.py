@@ -7,10 +7,11 @@ import numpy as np
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.sampling import sobol_sets
-from svg_quality.optimization.base import Objective, best_of
+from svg_quality.optimization.base import best_of
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.dials import canonical
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.search import TpeSearch
 
 MakeBowl = Callable[[int], Conversions]

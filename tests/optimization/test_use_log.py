@@ -19,10 +19,11 @@ from svg_quality.conversion.parameters import NAMES, Parameters
 from svg_quality.conversion.workers import PixelsTask, WorkerPool
 from svg_quality.dataset.tables import FIGURES, check_conversions, conversions_table
 from svg_quality.errors import StorageError
-from svg_quality.optimization.base import Attempt, Objective
+from svg_quality.optimization.base import Attempt
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import optimize_logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.use_log import UseLog
 from svg_quality.tracking.lookup import newest_finished
 
@@ -96,6 +97,27 @@ def test_a_log_begun_anew_gets_every_row_again(logo: Logo, tmp_path: Path) -> No
     log.path.unlink()
     log.append(logo, [attempt(2)], "method-2")
     assert [row["splice_threshold"] for row in rows_of(log)] == [2]
+
+
+def test_another_log_in_its_place_is_read_from_its_beginning(logo: Logo, tmp_path: Path) -> None:
+    log, other = UseLog(tmp_path), UseLog(tmp_path / "other")
+    for angle in (1, 2):  # the second time it knows of the first
+        log.append(logo, [attempt(angle)], "method-2")
+    other.append(logo, [attempt(angle) for angle in (7, 8, 9)], "method-3")
+    other.path.replace(log.path)  # a longer one
+    log.append(logo, [attempt(1), attempt(7)], "method-2")
+    assert [row["splice_threshold"] for row in rows_of(log)] == [7, 8, 9, 1]
+
+
+def test_a_damaged_line_stays_for_collect_and_stops_nobody(logo: Logo, tmp_path: Path) -> None:
+    log = UseLog(tmp_path)
+    log.append(logo, [attempt(1)], "method-2")
+    damaged = log.path.read_bytes() + b'{"conversion_id": \n[1]\n{}\n\xff\n'
+    log.path.write_bytes(damaged)
+    for writer in (log, UseLog(tmp_path)):
+        writer.append(logo, [attempt(1), attempt(2)], "method-2")
+    assert log.path.read_bytes().startswith(damaged)
+    assert len(log.path.read_bytes().splitlines()) == 6
 
 
 @pytest.mark.parametrize("keep", [1, 700, 70_000])

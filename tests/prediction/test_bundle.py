@@ -73,6 +73,14 @@ def test_refuses_a_changed_or_missing_file(copy: Path) -> None:
         Bundle(copy)
 
 
+def test_refuses_a_manifest_that_leaves_a_file_out(copy: Path) -> None:
+    manifest = json.loads((copy / "bundle.json").read_text())
+    del manifest["files"]["conformal.json"]
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"conformal\.json is not"):
+        Bundle(copy)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

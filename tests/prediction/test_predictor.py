@@ -178,6 +178,14 @@ def test_a_folder_that_is_not_there_is_a_missing_model(tmp_path: Path) -> None:
     assert (said.status, said.model_name) == ("unavailable", "gone")
 
 
+def test_a_folder_is_called_by_its_own_name(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bundle_folder)
+    predictor = QualityPredictor(".")
+    assert predictor.model_name == predictor.predict(picture()).model_name == bundle_folder.name
+
+
 def test_a_malformed_address_is_an_error_not_a_missing_model() -> None:
     with pytest.raises(TrackingError, match="a stage must be one of"):
         QualityPredictor("models:/svg-quality/Prodution")

@@ -42,7 +42,9 @@ def test_mlflow_loads_what_the_predictor_loads(
     noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     images = [png(training_logos.pictures[0]), png(noise)]
     frame = pd.DataFrame({"image": images, "color_precision": [3.0, None]})
-    said = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(frame)
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert list(model.predict(frame.iloc[:0]).columns) == [*FIGURES, UNLIKE]
+    said = model.predict(frame)
     assert list(said.columns) == [*FIGURES, UNLIKE]
     assert said[UNLIKE].tolist() == [False, True]
     predictor = QualityPredictor(str(bundle_folder))

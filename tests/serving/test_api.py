@@ -202,7 +202,7 @@ def test_conversions_and_predictions_are_kept_to_learn_from(
     rows = read_lines(data / "conversions/use.jsonl")
     mine = conversions_table([row for row in rows if row["image_id"] == said["image"]["image_id"]])
     assert len(mine) == 1 + found["n_conversions"]
-    assert mine["method"].tolist() == ["collected"] + ["method-1"] * found["n_conversions"]
+    assert mine["method"].tolist() == ["by-hand"] + ["method-1"] * found["n_conversions"]
     assert (data / "logos" / mine["image_path"].iloc[0]).read_bytes() == image
     post(client, "/v1/predict", image)  # what is kept of the one before is written by now
     lines = read_lines(data / "predictions/predictions.jsonl")

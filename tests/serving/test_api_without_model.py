@@ -203,6 +203,10 @@ def test_fields_are_checked_alike_in_both_forms(
         ({"files": [("image", b"a"), ("image", b"b")]}, 422, "invalid_request"),
         ({"files": [("logo", b"a")]}, 422, "invalid_request"),
         ({"files": [("image", b"a")], "data": {"parameters": "[{"}}, 422, "invalid_request"),
+        (
+            {"files": [("image", b"a")], "data": {"parameters": ["{}", "{}"]}},
+            422, "invalid_request",
+        ),
         ({"content": b"a" * 200_001, "headers": {"Content-Type": "application/json"}}, 413, None),
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -186,3 +187,19 @@ def test_too_many_at_once_are_told_when_to_come_back_and_then_served(
         assert refused.json()["code"] == "busy"
         time.sleep(int(refused.headers["Retry-After"]))
         assert client.post("/v1/convert", files={"image": draw(1)}, timeout=60).status_code == 200
+
+
+@pytest.mark.slow
+def test_a_request_that_took_too_long_converts_no_further(
+    bare: Bare, draw: Callable[..., bytes], tmp_path: Path
+) -> None:
+    wish = {"method": "search", "budget": "64", "min_ssim": "0.5"}
+    with bare(timeout_s=2.0, data=tmp_path) as client:
+        client.post("/v1/convert", files={"image": draw(1)}, timeout=30)  # workers are up
+        files = {"image": draw(2, side=1000)}
+        answer = client.post("/v1/optimize", files=files, data=wish, timeout=30)
+        assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+        again = client.post("/v1/convert", files={"image": draw(3)}, timeout=30)
+        assert again.status_code == 200  # the slot is free, long before 64 are converted
+    rows = (tmp_path / "conversions" / "use.jsonl").read_text().splitlines()
+    assert 1 < len(rows) < 64

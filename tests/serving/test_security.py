@@ -94,7 +94,7 @@ def test_without_a_key_pages_of_other_sites_are_refused(
             assert client.post("/v1/predict", files=files, headers=own).status_code == 200
         for headers in (
             {"Host": "rebound.example.org"}, {"Origin": "https://example.org"}, {"Origin": "null"},
-            {"Origin": "http://127.0.0.1:1"}, {"Host": ""},
+            {"Origin": "http://127.0.0.1:1"}, {"Host": ""}, {"Host": "[::1"},
         ):  # fmt: skip
             answer = client.post("/v1/predict", files=files, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")

@@ -35,7 +35,7 @@ from svg_quality.tracking.identity import Work
 from svg_quality.tracking.ledger import Entry
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.production import FOUND, ledger_path, production
-from svg_quality.tracking.registry import MODEL
+from svg_quality.tracking.registry import MODEL, put_in_production
 from svg_quality.tracking.resolve import resolve, versions_from_client
 from svg_quality.tracking.runs import stage_run
 from svg_quality.tracking.store import open_store, tracking_uri
@@ -47,10 +47,10 @@ pytestmark = pytest.mark.slow
 Enter = Callable[[Path, pytest.MonkeyPatch], None]
 CONVERT = [
     "convert", "--logos", "logos", "--excluded", "", "--max-logos", "0", "--jpeg-share", "0",
-    "--sets-per-image", "6", "--n-workers", "2",
+    "--sets-per-image", "4", "--n-workers", "2",
 ]  # fmt: skip
 FINGERPRINT = "f" * 64
-N_LOGOS = 300
+N_LOGOS = 240
 
 
 def write_backbone(path: Path) -> None:
@@ -327,7 +327,7 @@ def test_one_that_is_better_but_much_slower_is_refused(world: World, project: Pa
     big.load_state_dict(weights)
     registered(world.bundle("poor", world.poor), world.bundle("big", big))
     assert promote(1) == 0
-    assert promote(2) == 3
+    assert promote(2, "--max-slowdown", "0.1") == 3
     refused = entries()[-1]
     assert [name for name, passed in gates_of(refused).items() if not passed] == ["not_slower"]
     assert "times as long (95% interval" in refused.reason
@@ -376,6 +376,36 @@ def test_a_champion_that_cannot_be_loaded_is_nobody_to_beat(world: World, projec
     assert promote(2) == 0
     assert "version 1 cannot be loaded any more: a bundle must be as" in entries()[-1].reason
     assert promote(1) == 2  # and it does not come back
+
+
+def test_a_champion_is_replaced_by_force_though_its_files_and_all_releases_are_lost(
+    world: World, project: Path
+) -> None:
+    broken = project / "broken"
+    shutil.copytree(world.bundle("good", world.good), broken)
+    gone = dataclasses.replace(world.release, version="gone", digest="0" * 64)
+    registered(broken, world.bundle("of-gone", world.good, release=gone))
+    assert promote(1) == 0
+    shutil.rmtree(broken)
+    assert promote(2) == 3
+    assert gates_of(entries()[-1]) == {"better": True, "measured": False}
+    assert promote(2, "--force", "--reason", "all is lost") == 0
+    assert (entries()[-1].event, there()) == ("forced", "2")
+
+
+def test_a_champion_that_cannot_be_fetched_is_somebody_to_beat(
+    world: World, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files lie on a server that does not answer now."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    client = open_store().client
+    away = "http://127.0.0.1:9/api/2.0/mlflow-artifacts/artifacts/model"
+    client.create_model_version(MODEL, away, run_id="a" * 32)
+    put_in_production(open_store(), 1)
+    registered(world.bundle("good", world.good))
+    assert promote(2) == 3
+    assert gates_of(entries()[-1]) == {"measured": False}
+    assert entries()[-1].reason.startswith("the gates could not be measured: version 1 of svg-q")
 
 
 def test_rollback_goes_one_further_back_each_time(

@@ -28,6 +28,8 @@ from svg_quality.errors import ConversionError, ImageError
 SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg"}
 )
+# Pillow's, besides SVG: some of its rarer ones run programs.
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_SOURCE_PIXELS: Final = 100_000_000  # a header that promises more is refused before decoding
 WORKING_SIZE: Final = 512  # px of the longer side
 _MAX_RATIO: Final = 40
@@ -51,18 +53,19 @@ class LogoImage:
         return self.rgb.shape[:2] != (self.source_height, self.source_width)
 
 
-def load_image(source: Path | bytes, working_size: int = WORKING_SIZE) -> LogoImage:
+def load_image(source: Path | bytes, working_size: int = WORKING_SIZE, name: str = "") -> LogoImage:
     """Decode a logo, turn it upright, flatten it on white and reduce it.
 
     Args:
         source: a path, or the bytes of a file. Animations give their first frame; SVG is drawn
             with its longer side at the working size.
         working_size: px.
+        name: what refusals call it; the path, or how many bytes it has.
 
     Raises:
         ImageError: it cannot be read, is no image, or promises too many pixels.
     """
-    name = source if isinstance(source, Path) else f"<{len(source)} bytes>"
+    name = name or (str(source) if isinstance(source, Path) else f"<{len(source)} bytes>")
     try:
         data = source.read_bytes() if isinstance(source, Path) else source
     except OSError as error:
@@ -70,10 +73,48 @@ def load_image(source: Path | bytes, working_size: int = WORKING_SIZE) -> LogoIm
             f"an image must be readable, got {name}: {error.strerror}", "unreadable"
         ) from error
     if _looks_like_svg(data):
-        flat, alpha, kind = _draw_svg(data, working_size, str(name)), None, "SVG"
+        flat, alpha, kind = _draw_svg(data, working_size, name), None, "SVG"
     else:
-        flat, alpha, kind = _decode(data, str(name))
+        flat, alpha, kind = _decode(data, name)
     return _logo_image(flat, alpha, kind, working_size)
+
+
+def check_colours(image: LogoImage, name: str) -> None:
+    """Refuse what shows a single colour: any tracing of that has SSIM 1.
+
+    Raises:
+        ImageError: it does.
+    """
+    if (image.rgb == image.rgb[0, 0]).all():
+        raise ImageError(f"a logo must show more than one colour on white, {name} shows one")
+
+
+def check_header(data: bytes, max_pixels: int) -> None:
+    """Refuse a raster image by what its first bytes promise; nothing is decoded.
+
+    Args:
+        data: bytes of a file, other than SVG.
+        max_pixels: that it may promise.
+
+    Raises:
+        ImageError: it is of no format read here, or promises more.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                got = f"{image.width} x {image.height}"
+                fits = image.width * image.height <= max_pixels
+    except Image.DecompressionBombError:
+        got, fits = "far more", False
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
+        raise ImageError(
+            f"an image must be PNG, JPEG, WebP, GIF, BMP, TIFF or SVG, these {len(data)} bytes are"
+            f" none ({type(error).__name__})",
+            "unreadable",
+        ) from None
+    if not fits:
+        raise ImageError(f"an image must have at most {max_pixels} pixels, got {got}", "too_large")
 
 
 def image_from_pixels(pixels: np.ndarray, working_size: int = WORKING_SIZE) -> LogoImage:
@@ -118,7 +159,7 @@ def _decode(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray | None, str]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of sizes and of odd EXIF; we decide
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MAX_SOURCE_PIXELS:
                     size = f"{image.width} x {image.height}"
                     raise ImageError(

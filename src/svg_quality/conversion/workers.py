@@ -157,14 +157,15 @@ class WorkerPool:
             tasks: what to call it with.
 
         Raises:
-            RuntimeError: the pool is closed.
+            RuntimeError: the pool is closed, also where it is closed meanwhile: that is no outcome
+                of any task.
         """
         outcomes = self._run(function, tasks)
         lost = [place for place, outcome in enumerate(outcomes) if outcome is None]
         again = self._run(function, [tasks[place] for place in lost]) if lost else []
         for place, outcome in zip(lost, again, strict=True):
             outcomes[place] = outcome or Outcome(
-                tasks[place], None, "workers must outlive a conversion, all died of it twice"
+                tasks[place], None, "workers must outlive a conversion, twice they did not"
             )
         return [outcome for outcome in outcomes if outcome is not None]
 
@@ -187,7 +188,7 @@ class WorkerPool:
                 return None
             return _outcome(task, future, self.timeout_s)
         except CancelledError:
-            return Outcome(task, None, "a conversion must end before its pool is closed")
+            raise RuntimeError("a pool must stay open until its tasks are done") from None
 
     def _schedule(self, function: Callable[..., Any], args: Sequence[Any]) -> Future[Any]:
         with self._lock:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import imagehash
 import numpy as np
 from PIL import Image
 
-from svg_quality.conversion.images import LogoImage, load_image
+from svg_quality.conversion.images import LogoImage, check_colours, load_image
 from svg_quality.conversion.workers import Outcome, run_isolated
 from svg_quality.dataset.library import LogoLibrary, jpeg_copy
 from svg_quality.dataset.logos import LogoFile
-from svg_quality.errors import ImageError
 from svg_quality.features.descriptors import complexity, describe, estimate_logo_type
 
 
@@ -70,12 +69,10 @@ def logo_image(logo: LogoFile, working_size: int) -> LogoImage:
     """A logo's picture.
 
     Raises:
-        ImageError: it cannot be read, or shows a single colour: any tracing of that has SSIM 1.
+        ImageError: it cannot be read, or shows a single colour.
     """
     image = load_image(logo.path, working_size)
-    if (image.rgb == image.rgb[0, 0]).all():
-        fact = f"{logo.name} shows one"
-        raise ImageError(f"a logo must show more than one colour on white, {fact}")
+    check_colours(image, logo.name)
     return image
 
 
@@ -93,21 +90,54 @@ def _survey(task: SurveyTask) -> list[LogoRecord]:
 def _record(
     task: SurveyTask, data: bytes, image: LogoImage, original: LogoRecord | None
 ) -> LogoRecord:
-    descriptors = describe(image.rgb, image.transparent_share)
+    record = logo_record(
+        image,
+        describe(image.rgb, image.transparent_share),
+        image_path=LogoLibrary(task.library).add(data, image),
+        source=f"{task.source}/{task.logo.name}",
+        working_size=task.working_size,
+        logo_type=task.logo.logo_type,
+        synthetic=task.synthetic,
+    )
+    if original is None:
+        return record
     # A copy shows the same logo: its type is the original's, whatever JPEG did to its colours.
-    known = original.logo_type if original else task.logo.logo_type
+    return replace(record, derived_from=original.image_id, logo_type=original.logo_type)
+
+
+def logo_record(
+    image: LogoImage,
+    descriptors: np.ndarray,
+    *,
+    image_path: str,
+    source: str,
+    working_size: int,
+    logo_type: str | None = None,
+    synthetic: bool = False,
+) -> LogoRecord:
+    """The record of a picture that is no copy.
+
+    Args:
+        image: at most the working size.
+        descriptors: of `describe`.
+        image_path: in the library.
+        source: the source and the name within it.
+        working_size: px of the longer side to which larger pictures are reduced.
+        logo_type: None where nobody has said: it is estimated.
+        synthetic: drawn by our generator.
+    """
     height, width = image.rgb.shape[:2]
     return LogoRecord(
         image_id=image.image_id,
-        image_path=LogoLibrary(task.library).add(data, image),
-        source=f"{task.source}/{task.logo.name}",
-        derived_from=original.image_id if original else None,
-        synthetic=task.synthetic,
-        logo_type=known or estimate_logo_type(descriptors),
-        logo_type_estimated=task.logo.logo_type is None,
+        image_path=image_path,
+        source=source,
+        derived_from=None,
+        synthetic=synthetic,
+        logo_type=logo_type or estimate_logo_type(descriptors),
+        logo_type_estimated=logo_type is None,
         width=width,
         height=height,
-        working_size=task.working_size,
+        working_size=working_size,
         source_width=image.source_width,
         source_height=image.source_height,
         format=image.format,

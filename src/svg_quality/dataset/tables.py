@@ -14,7 +14,7 @@ from svg_quality.dataset.logos import LOGO_TYPES
 from svg_quality.errors import DatasetError
 
 METHODS: Final = (  # how a row came to be
-    "sobol", "fill-gaps", "method-1", "method-2", "method-3", "predictive", "collected",
+    "sobol", "fill-gaps", "method-1", "method-2", "method-3", "predictive", "by-hand", "collected",
 )  # fmt: skip
 FIGURES: Final = (
     "ssim", "ssim_worst_tile", "mse", "psnr", "svg_bytes", "path_count", "trace_ms", "render_ms",

@@ -19,10 +19,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.optimization.base import Answer, Attempt, Objective, best_of, conclude
+from svg_quality.optimization.base import Answer, Attempt, best_of, conclude
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.dials import DIALS, SWITCHES, canonical, live
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.rules import without_effect
 
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ class Adaptive:
         n_halved = 0
         while n_halved <= N_HALVINGS and conversions.left > 0:
             best = best_of(conversions.attempts, objective)
-            if best is None:  # nothing could be converted
+            if best is None:
                 break
             if not _round(conversions, objective, best, n_halved):
                 n_halved += 1
         fully = "to the smallest steps" if n_halved > N_HALVINGS else "until the budget was spent"
+        if not any(attempt.figures for attempt in conversions.attempts):
+            fully = "no further, since all of them failed"
         return conclude(
             self.name, logo, objective, conversions, began=began, picture=picture,
             reason=f"The best of {conversions.spent} real conversions, refined {fully}.",

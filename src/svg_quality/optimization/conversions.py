@@ -6,11 +6,14 @@ measured can be learned from.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from time import monotonic
 
 from svg_quality.conversion.measure import Measurement
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import PixelsTask, WorkerPool, convert_pixels, figures_of
+from svg_quality.errors import ConversionError
 from svg_quality.optimization.base import Attempt, Predicted
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.use_log import UseLog
@@ -25,16 +28,22 @@ class Conversions:
         logo: what to trace.
         pool: where to.
         log: keeps every conversion; None keeps none.
-        method: as the conversions table calls it: ``method-1``, ``method-2``, ``method-3`` or
-            ``predictive``.
+        method: as the conversions table calls it, one of `tables.METHODS`.
         budget: conversions that may be made in all.
+        deadline: of `time.monotonic`; none is begun after it.
     """
 
     def __init__(
-        self, logo: Logo, pool: WorkerPool, log: UseLog | None, method: str, budget: int
+        self,
+        logo: Logo,
+        pool: WorkerPool,
+        log: UseLog | None,
+        method: str,
+        budget: int,
+        deadline: float = math.inf,
     ) -> None:
         self.logo, self.pool, self.log, self.method = logo, pool, log, method
-        self.budget = budget
+        self.budget, self.deadline = budget, deadline
         self._attempts: dict[Parameters, Attempt] = {}
         self._svg: dict[Parameters, str] = {}
 
@@ -65,8 +74,11 @@ class Conversions:
             budget is too small are left out.
 
         Raises:
+            ConversionError: the deadline is over.
             StorageError: the log cannot be written.
         """
+        if monotonic() > self.deadline:
+            raise ConversionError("conversions must begin before their deadline, and it is over")
         fresh: dict[Parameters, Chosen] = {}
         for one in chosen:
             if one[0] not in self._attempts and len(fresh) < self.left:

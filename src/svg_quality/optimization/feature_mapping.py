@@ -22,9 +22,10 @@ import numpy as np
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES
-from svg_quality.optimization.base import Answer, Attempt, Objective, best_of, conclude
+from svg_quality.optimization.base import Answer, Attempt, best_of, conclude
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 
 if TYPE_CHECKING:
     from svg_quality.prediction.predictor import Picture
@@ -80,7 +81,7 @@ class FeatureMapping:
         return conclude(
             self.name, logo, objective, conversions, began=began, picture=picture,
             chosen=best or (None if made else unmeasured),
-            reason=f"By rule: {rule.reason}. {_outcome(rule, best, made)}",
+            reason=f"By rule: {rule.reason}. {_outcome(rule, best, made, default)}",
             confidence="verified 1: the set of the rules was converted" if made
             else "verified 0: no budget for it",
         )  # fmt: skip
@@ -138,11 +139,13 @@ def _within(max_bytes: int, default: tuple[float, int] | None) -> Rule:
     return Rule(parameters, f"the finest polygons for so many bytes: {fact}")
 
 
-def _outcome(rule: Rule, best: Attempt | None, made: list[Attempt]) -> str:
+def _outcome(rule: Rule, best: Attempt | None, made: list[Attempt], default: Attempt | None) -> str:
     if not made:
         return "Not converted."
     if made[0].error:
         return f"Its conversion failed: {made[0].error}."
     if best is not None and best.parameters != rule.parameters:
-        return "Converted, it was worse than VTracer's default, which stands."
+        return "Converted, it is no better than VTracer's default, which stands."
+    if default is None:
+        return "Converted; VTracer's default was not."
     return "Converted, it is better than VTracer's default."

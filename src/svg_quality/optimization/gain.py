@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from svg_quality.optimization.base import Objective
+from svg_quality.optimization.objective import Objective
 
 # A Gaussian of the residuals' variance is wider in the middle than they are, for their tails are
 # heavy; chosen by what 80 validation logos gained (experiments/LOG.md).

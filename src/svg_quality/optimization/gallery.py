@@ -8,7 +8,7 @@ from typing import Any
 
 from svg_quality.conversion.images import LogoImage
 from svg_quality.conversion.rendering import render
-from svg_quality.optimization.base import Objective
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.summary import LogoRow, change_text, totals
 from svg_quality.optimization.vtracer_command import changed
 from svg_quality.pages.environment import environment

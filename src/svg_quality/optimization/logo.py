@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from svg_quality.conversion.images import WORKING_SIZE, LogoImage, load_image
+from svg_quality.conversion.images import WORKING_SIZE, LogoImage, check_colours, load_image
 from svg_quality.errors import ImageError
 from svg_quality.features.descriptors import describe
-from svg_quality.prediction.picture import ImageLike, read_image
-
-_PNG_MODES: Final = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
+from svg_quality.prediction.picture import ImageLike, png_of, read_image
 
 
 @dataclass(slots=True, eq=False)
@@ -41,11 +37,9 @@ class Logo:
             ImageError: it is no image that can be read, or shows one colour only.
         """
         called, data = _file_of(source)
-        image = load_image(data, working_size)
-        if (image.rgb == image.rgb[0, 0]).all():  # any tracing of it has SSIM 1
-            raise ImageError(
-                f"a logo must show more than one colour on white, {name or called} shows one"
-            )
+        known = "" if isinstance(source, bytes) else called  # of bytes a refusal says how many
+        image = load_image(data, working_size, name or known)
+        check_colours(image, name or called)
         return cls(name or called, data, image, working_size)
 
     @property
@@ -77,11 +71,5 @@ def _file_of(source: ImageLike) -> tuple[str, bytes]:
     called, _ = read_image(source, WORKING_SIZE)  # refuses what is no picture
     if isinstance(source, np.ndarray):
         flat = source[..., 0] if source.ndim == 3 and source.shape[2] == 1 else source
-        return called, _as_png(Image.fromarray(flat))
-    return called, _as_png(source if source.mode in _PNG_MODES else source.convert("RGBA"))
-
-
-def _as_png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+        return called, png_of(Image.fromarray(flat))
+    return called, png_of(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
@@ -12,10 +13,11 @@ from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.errors import SettingsError
 from svg_quality.optimization.adaptive import Adaptive
-from svg_quality.optimization.base import DEFAULT, Answer, Objective, Optimizer, conclude
+from svg_quality.optimization.base import DEFAULT, Answer, Optimizer, conclude
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.feature_mapping import FeatureMapping
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.predictive import Predictive
 from svg_quality.optimization.search import TpeSearch
 from svg_quality.optimization.use_log import UseLog
@@ -53,6 +55,7 @@ def optimize_logo(
     pool: WorkerPool,
     log: UseLog | None,
     budget: int = 0,
+    deadline: float = math.inf,
 ) -> tuple[Answer, str | None]:
     """Choose a logo's parameters, and convert it with them.
 
@@ -67,6 +70,7 @@ def optimize_logo(
         pool: where conversions run.
         log: keeps logo and conversions to learn from; None keeps none.
         budget: conversions in all; 0 for the method's own number.
+        deadline: of `time.monotonic`; no conversion is begun after it.
 
     Returns:
         The answer, and the SVG of the chosen set as it was measured; None where there is none.
@@ -74,7 +78,8 @@ def optimize_logo(
     Raises:
         SettingsError: there is no such method, or the budget is negative.
         ModelError: the model went away while it was asked.
-        ConversionError: VTracer panicked on a reduced copy of the logo. No such logo is known.
+        ConversionError: the deadline is over, or VTracer panicked on a reduced copy of the logo;
+            no such logo is known.
         StorageError: the log cannot be written.
     """
     began = perf_counter()
@@ -86,7 +91,7 @@ def optimize_logo(
     logo = logo.described(picture.descriptors) if picture else logo
     optimizer = METHODS[method]()
     conversions = Conversions(
-        logo, pool, log, LOGGED_AS[method], budget or optimizer.default_budget
+        logo, pool, log, LOGGED_AS[method], budget or optimizer.default_budget, deadline
     )
     default = conversions.measure([(Parameters(), DEFAULT, None)])[0]
     if default.figures is None and objective.needs_default:

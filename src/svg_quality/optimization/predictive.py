@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.optimization.base import Answer, Attempt, Objective, best_of, conclude
+from svg_quality.optimization.base import Answer, Attempt, best_of, conclude
 from svg_quality.optimization.candidates import (
     Candidates,
     Sets,
@@ -32,6 +32,7 @@ from svg_quality.optimization.candidates import (
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.gain import Beliefs, chance, expected_gain
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.residual import posterior
 from svg_quality.optimization.residual_priors import LOG_BYTES_PRIOR, SSIM_PRIOR
 
@@ -94,6 +95,7 @@ class Predictive:
         if why := chosen.why_to_search():
             if conversions.left > 0:
                 n = _search(logo, objective, conversions)
+                chosen.take_in_measured()
                 said += f"; handed over to search because {why}: {n} conversions"
             else:
                 said += f"; {why}, and no budget was left for search"
@@ -131,6 +133,10 @@ class _Verification:
         everything = scored(self.picture, (self.propose or everyday_sets)(self.picture))
         self.n_scored = len(everything.sets)
         self.candidates = everything if self.propose else promising(everything)
+        self.take_in_measured()
+
+    def take_in_measured(self) -> None:
+        """Know every set that was converted, whoever chose it."""
         self._take_in({one.parameters: one.origin for one in self.conversions.attempts})
 
     def first_width(self) -> float:

@@ -17,10 +17,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.optimization.base import Answer, Attempt, Objective, conclude
+from svg_quality.optimization.base import Answer, Attempt, conclude
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.dials import DIALS, SWITCHES, canonical
 from svg_quality.optimization.logo import Logo
+from svg_quality.optimization.objective import Objective
 
 if TYPE_CHECKING:
     import optuna

@@ -8,6 +8,7 @@ would be the same row again. A line that a kill cut short is dropped by the next
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class UseLog:
         self.library = data / "logos"
         self._known: set[tuple[str, bool]] = set()  # conversion_id, and whether it failed
         self._read_to = 0  # bytes of the log of which `_known` knows
+        self._inode = 0  # of that log
 
     def append(self, logo: Logo, attempts: Sequence[Attempt], method: str) -> None:
         """Keep a logo and conversions of it; once this returns, a kill does not lose them.
@@ -73,13 +75,15 @@ class UseLog:
 
     def _catch_up(self, log: BinaryIO) -> None:
         """Know what others, and earlier calls, have appended."""
-        if log.seek(0, os.SEEK_END) < self._read_to:  # somebody began the log anew
-            self._known.clear()
-            self._read_to = 0
+        inode = os.fstat(log.fileno()).st_ino
+        if inode != self._inode or log.seek(0, os.SEEK_END) < self._read_to:
+            self._known.clear()  # the first call, or somebody began the log anew
+            self._read_to, self._inode = 0, inode
         log.seek(self._read_to)
         for line in log:
-            row = json.loads(line)
-            self._known.add((row["conversion_id"], row["error"] is not None))
+            with contextlib.suppress(ValueError, LookupError, TypeError):  # `collect` reports it
+                row = json.loads(line)
+                self._known.add((row["conversion_id"], row["error"] is not None))
         self._read_to = log.tell()
 
 
@@ -87,26 +91,12 @@ def _record(logo: Logo, library: Path) -> LogoRecord:
     """What rows say of the logo, which is put into the library; of its path only the name."""
     from svg_quality.dataset.assurance.private_text import masked
     from svg_quality.dataset.library import LogoLibrary
-    from svg_quality.dataset.survey import LogoRecord, perceptual_hash
-    from svg_quality.features.descriptors import complexity, estimate_logo_type
+    from svg_quality.dataset.survey import logo_record
 
-    image, descriptors = logo.image, logo.descriptors
-    height, width = image.rgb.shape[:2]
-    return LogoRecord(
-        image_id=image.image_id,
-        image_path=LogoLibrary(library).add(logo.data, image),
+    return logo_record(
+        logo.image,
+        logo.descriptors,
+        image_path=LogoLibrary(library).add(logo.data, logo.image),
         source=masked(f"{SOURCE}/{Path(logo.name).name}"),
-        derived_from=None,
-        synthetic=False,
-        logo_type=estimate_logo_type(descriptors),
-        logo_type_estimated=True,
-        width=width,
-        height=height,
         working_size=logo.working_size,
-        source_width=image.source_width,
-        source_height=image.source_height,
-        format=image.format,
-        complexity=complexity(descriptors),
-        perceptual_hash=perceptual_hash(image.rgb),
-        descriptors=tuple(descriptors.tolist()),
     )

@@ -189,8 +189,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, digests: Mapping[str, str]) -> None:
-    for name, digest in digests.items():
-        if not (folder / name).is_file() or _sha256(folder / name) != digest:
+    for name in {BACKBONE, HEAD, CONFORMAL, REFERENCE, *digests}:
+        if not (folder / name).is_file() or _sha256(folder / name) != digests.get(name):
             raise ModelError(f"a bundle must be as its manifest says, {folder / name} is not")
 
 

@@ -92,7 +92,7 @@ class CurrentModel:
     """
 
     def __init__(self, model: str, refresh_s: float, enabled: bool) -> None:
-        self.name = parse(model).name if model.startswith("models:") else Path(model).name
+        self.name = parse(model).name if model.startswith("models:") else Path(model).resolve().name
         self._model = model
         self._refresh_s = refresh_s
         self._enabled = enabled

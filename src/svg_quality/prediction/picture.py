@@ -72,7 +72,7 @@ def read_image(image: ImageLike, working_size: int) -> tuple[str, LogoImage]:
         return "array", image_from_pixels(image, working_size)
     if isinstance(image, Image.Image):
         _check_size(image.size)
-        return "image", load_image(_as_png(image), working_size)
+        return "image", load_image(png_of(image), working_size)
     kind = type(image).__name__
     raise ImageError(f"an image must be a path, bytes, an array or a PIL image, got {kind}")
 
@@ -88,7 +88,12 @@ def _check_size(size: tuple[int, ...]) -> None:
         )
 
 
-def _as_png(image: Image.Image) -> bytes:
+def png_of(image: Image.Image) -> bytes:
+    """An image as a PNG file, in its own mode where PNG has it.
+
+    Raises:
+        ImageError: it does not decode whole, or is of floating-point numbers.
+    """
     if image.mode == "F":
         raise ImageError("a floating-point image must state its range, and none of them does")
     buffer = io.BytesIO()

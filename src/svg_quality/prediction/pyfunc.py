@@ -50,7 +50,7 @@ class SvgQualityModel(PythonModel):
             scores = self._bundle.score(features, descriptors, [parameters_from(named)])
             said = {name: float(getattr(scores, name)[0]) for name in FIGURES}
             rows.append(said | {UNLIKE: self._bundle.reference.similarity(descriptors).unlike})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=[*FIGURES, UNLIKE])
 
 
 set_model(SvgQualityModel())

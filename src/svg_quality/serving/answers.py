@@ -12,13 +12,15 @@ from svg_quality.conversion.parameters import CHOICES, NAMES, RANGES, Parameters
 from svg_quality.optimization.base import Answer
 from svg_quality.optimization.explain import Curve
 from svg_quality.prediction.bundle import Scores
-from svg_quality.prediction.predictor import Picture
 from svg_quality.prediction.reference import Similarity
 from svg_quality.serving.schemas import API_VERSION, MEANINGS
 
 _DIGITS: Final = 6  # of SSIM: float32 has no more
 _SSIM: Final = ("ssim", "ssim_low", "ssim_high")
 _BYTES: Final = ("svg_bytes", "bytes_low", "bytes_high")
+_NO_ITEM: Final = dict.fromkeys(
+    ("status", "code", "reason", "name", "image", "model_version", *_SSIM, *_BYTES)
+)
 
 
 def head(model_name: str, model_version: str | None) -> dict[str, Any]:
@@ -48,11 +50,6 @@ def image_facts(name: str, image: LogoImage, similarity: Similarity | None) -> d
     }
 
 
-def facts_of(name: str, picture: Picture) -> dict[str, Any]:
-    """The picture as the model knows it."""
-    return image_facts(name, picture.image, picture.similarity)
-
-
 def columns(scores: Scores) -> dict[str, np.ndarray]:
     """SSIM rounded to what the model tells apart, sizes to whole bytes."""
     figures = {name: np.round(getattr(scores, name), _DIGITS) for name in _SSIM}
@@ -62,6 +59,18 @@ def columns(scores: Scores) -> dict[str, np.ndarray]:
 def figures_at(scores: Scores, place: int) -> dict[str, Any]:
     """The same of one set."""
     return {name: column[place].item() for name, column in columns(scores).items()}
+
+
+def batch_item(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """One picture of a batch, from what `POST /v1/predict` says of it with one set."""
+    figures = {figure: column[0].item() for figure, column in (said["predictions"] or {}).items()}
+    shared = {key: said[key] for key in ("status", "reason", "image", "model_version")}
+    return {**_NO_ITEM, "name": name, **shared, **figures}
+
+
+def failed_item(name: str, code: str, reason: str) -> dict[str, Any]:
+    """One that cannot be used."""
+    return {**_NO_ITEM, "status": "error", "code": code, "reason": reason, "name": name}
 
 
 def curve(of: Curve) -> dict[str, Any]:

@@ -17,15 +17,12 @@ from python_multipart.multipart import Field, File, parse_options_header
 
 from svg_quality.conversion.parameters import Parameters, parameters_from
 from svg_quality.errors import ParameterError
-from svg_quality.optimization.base import Objective
 from svg_quality.serving.problems import Refused
-from svg_quality.serving.schemas import MAX_SETS, OptimizeOptions
+from svg_quality.serving.schemas import MAX_SETS
 from svg_quality.serving.uploads import Upload
 
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # and SVG
 _IN_MEMORY: Final = {"MAX_MEMORY_FILE_SIZE": float("inf")}
 _MAX_FIELDS: Final = 32  # of a form, besides its files
-_KEPT_DRAWINGS: Final = 64
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -121,19 +118,6 @@ def one_set(value: Any) -> Parameters:
     return parameters_from(value)
 
 
-def objective_of(options: OptimizeOptions) -> Objective:
-    """What is wanted, in the optimizers' words.
-
-    Raises:
-        SettingsError: a bound is out of range.
-    """
-    floor = None if options.min_ssim == "default" else options.min_ssim
-    ceiling = options.max_bytes or None
-    if options.objective == "smallest":
-        return Objective.smallest(floor, ceiling)
-    return Objective.best_ssim_within(ceiling, floor) if ceiling else Objective.best_ssim(floor)
-
-
 def _from_json(body: bytes | bytearray, max_images: int) -> Content:
     try:
         said = orjson.loads(body)
@@ -184,8 +168,12 @@ def _from_form(body: bytes, boundary: bytes | None, max_images: int) -> Content:
         parser.finalize()
     except FormParserError as error:
         raise Refused("malformed_request", f"a form must be valid: {error}") from None
-    uploads = [_file(file) for file in files]
-    return Content(uploads, dict(_text(text) for text in texts))
+    fields: dict[str, Any] = {}
+    for name, value in map(_text, texts):
+        if name in fields:
+            raise _invalid(name, f"{name} must be sent once, got it again")
+        fields[name] = value
+    return Content([_file(file) for file in files], fields)
 
 
 def _file(file: File) -> Upload:

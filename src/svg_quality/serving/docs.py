@@ -10,7 +10,10 @@ from typing import Any, Final
 from svg_quality.pages.environment import environment
 from svg_quality.serving.problems import KINDS
 
-POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY: Final = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
 _SHORTENED: Final = 60  # characters of a text in an example
 
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from svg_quality.conversion.rendering import render
+from svg_quality.conversion.workers import WorkerPool
+from svg_quality.errors import ConversionError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,6 +19,18 @@ class DifferenceTask:
 
     rgb: np.ndarray  # uint8 (H, W, 3) on white
     svg: str
+
+
+def difference(pool: WorkerPool, rgb: np.ndarray, svg: str) -> str:
+    """`draw_difference`, in a worker process.
+
+    Raises:
+        ConversionError: the tracing cannot be drawn.
+    """
+    outcome = pool.run(draw_difference, [DifferenceTask(rgb, svg)])[0]
+    if outcome.result is None:
+        raise ConversionError(outcome.error or "a tracing must be drawable, this one is not")
+    return outcome.result
 
 
 def draw_difference(task: DifferenceTask) -> str:

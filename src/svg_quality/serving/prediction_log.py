@@ -32,10 +32,10 @@ from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import DatasetError
 from svg_quality.features.descriptors import DESCRIPTOR_NAMES, SIMPLE_NAMES
 from svg_quality.features.probes import PROBE_NAMES
+from svg_quality.tracking.appending import PATIENCE_S, appending
 
 if TYPE_CHECKING:
-    from svg_quality.tracking.appending import PATIENCE_S, appending
-from svg_quality.prediction.picture import Picture
+    from svg_quality.prediction.picture import Picture
 
 Role = Literal["champion", "challenger", "only"]
 LOG: Final = Path("predictions") / "predictions.jsonl"  # within the project's data

@@ -139,7 +139,11 @@ class Guard:
 
 def _foreign(headers: Headers) -> Refused | None:
     host = headers.get("Host", "")
-    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # an open bracket
+        name = ""
+    if not is_loopback(name):
         return Refused(
             "foreign_origin", "without an API key this server answers to 127.0.0.1 and localhost"
         )

@@ -65,7 +65,7 @@ def serve(
     Args:
         app: what answers.
         bound: of `listening_socket`.
-        timeout_s: that requests get to finish, s.
+        timeout_s: that a request may take to arrive, and as long to be worked on, s.
         on_ready: called when connections are taken.
     """
     config = uvicorn.Config(
@@ -75,7 +75,7 @@ def serve(
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(timeout_s) + 1,
+        timeout_graceful_shutdown=int(2 * timeout_s) + 1,
         lifespan="on",
     )
     before = {kind: signal.signal(kind, _ignore) for kind in (signal.SIGINT, signal.SIGTERM)}

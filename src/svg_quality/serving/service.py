@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 from svg_quality import __version__
-from svg_quality.conversion.images import WORKING_SIZE, load_image
+from svg_quality.conversion.images import WORKING_SIZE, LogoImage, load_image
 from svg_quality.conversion.parameters import PRESETS, Parameters
 from svg_quality.conversion.workers import WorkerPool
-from svg_quality.errors import ConversionError, ModelError, SvgQualityError
+from svg_quality.errors import ConversionError, SvgQualityError
 from svg_quality.optimization.base import Predicted
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.explain import sensitivity
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import optimize_logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.use_log import UseLog
 from svg_quality.prediction.predictor import Availability, Picture, QualityPredictor
 from svg_quality.serving import answers
 from svg_quality.serving.challenger import ChallengerRouter
 from svg_quality.serving.config import ServeConfig
-from svg_quality.serving.content import objective_of
-from svg_quality.serving.drawing import DifferenceTask, draw_difference
+from svg_quality.serving.drawing import difference
 from svg_quality.serving.front import predicted_front
 from svg_quality.serving.metrics import Metrics
 from svg_quality.serving.prediction_log import Role
@@ -35,10 +36,7 @@ from svg_quality.serving.problems import code_of
 from svg_quality.serving.schemas import ConvertOptions, OptimizeOptions
 from svg_quality.serving.uploads import Drawings, Upload
 
-BY_HAND: Final = "collected"  # in the conversions table's `method`: no optimizer chose the set
-_NO_FIGURES: Final = dict.fromkeys(
-    ("ssim", "ssim_low", "ssim_high", "svg_bytes", "bytes_low", "bytes_high")
-)
+BY_HAND: Final = "by-hand"  # in the conversions table's `method`: no optimizer chose the set
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,15 @@ class Answered:
 
     content: dict[str, Any]
     after: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A picture as the model sees it that answers for it."""
+
+    role: Role
+    predictor: QualityPredictor
+    picture: Picture
 
 
 class Service:
@@ -123,15 +130,16 @@ class Service:
                 "status": "unavailable", "reason": state.reason, "interval": None,
                 "image": answers.image_facts(safe.name, image, None), "predictions": None,
             })  # fmt: skip
-        role, picture = self._seen(safe)
+        seen = self._seen(safe)
+        picture = seen.picture
         scores = picture.score(sets)
         self.metrics.predictions.labels(picture.model_version).inc(len(sets))
         content = {
-            **self._about(safe, picture), **common,
+            **self._about(safe, picture.image, picture), **common,
             "status": "ok", "reason": None, "interval": picture.interval,
             "predictions": answers.columns(scores),
         }  # fmt: skip
-        return Answered(content, partial(self._router.record, role, safe.data, picture, sets))
+        return Answered(content, partial(self._router.record, seen.role, safe.data, picture, sets))
 
     def predict_batch(self, uploads: Sequence[Upload], chosen: Parameters) -> Answered:
         """`POST /v1/predict/batch`: several pictures, one set; a bad picture is its own error."""
@@ -139,22 +147,13 @@ class Service:
         items, after = [], []
         interval = None
         for upload in uploads:
-            item: dict[str, Any] = {
-                "status": "ok", "code": None, "reason": None, "name": upload.name, "image": None,
-                "model_version": None, **_NO_FIGURES,
-            }  # fmt: skip
             try:
                 said = self.predict(upload, [chosen])
             except SvgQualityError as error:
-                items.append(item | {"status": "error", "code": code_of(error),
-                                     "reason": str(error)})  # fmt: skip
+                items.append(answers.failed_item(upload.name, code_of(error), str(error)))
                 continue
-            content = said.content
-            interval = interval or content["interval"]
-            columns = content["predictions"] or {}
-            figures = {name: column[0].item() for name, column in columns.items()}
-            shared = ("status", "reason", "image", "model_version")
-            items.append(item | {name: content[name] for name in shared} | figures)
+            interval = interval or said.content["interval"]
+            items.append(answers.batch_item(upload.name, said.content))
             if said.after:
                 after.append(said.after)
         content = {
@@ -171,11 +170,11 @@ class Service:
             ModelError: no model answers.
         """
         safe = self._checked(upload)
-        _, picture = self._seen(safe)
+        picture = self._seen(safe).picture
         sets, scores, n_scored = predicted_front(picture)
         self.metrics.predictions.labels(picture.model_version).inc(n_scored)
         return Answered({
-            **self._about(safe, picture), "interval": picture.interval,
+            **self._about(safe, picture.image, picture), "interval": picture.interval,
             "n_candidates": n_scored, "parameters": [chosen.as_dict() for chosen in sets],
             "predictions": answers.columns(scores),
         })  # fmt: skip
@@ -188,14 +187,14 @@ class Service:
             ModelError: no model answers.
         """
         safe = self._checked(upload)
-        _, picture = self._seen(safe)
+        picture = self._seen(safe).picture
         curves = sensitivity(picture, at)
         self.metrics.predictions.labels(picture.model_version).inc(
             sum(len(curve.values) for curve in curves)
         )
         return Answered({
-            **self._about(safe, picture), "interval": picture.interval, "at": at.as_dict(),
-            "curves": [answers.curve(curve) for curve in curves],
+            **self._about(safe, picture.image, picture), "interval": picture.interval,
+            "at": at.as_dict(), "curves": [answers.curve(curve) for curve in curves],
         })  # fmt: skip
 
     def convert(self, upload: Upload, chosen: Parameters, options: ConvertOptions) -> Answered:
@@ -205,12 +204,8 @@ class Service:
             ImageError: the picture cannot be used.
             ConversionError: it cannot be converted so.
         """
-        safe = self._checked(upload)
-        logo = Logo.read(safe.data, self._working_size(), safe.name)
-        seen = self._seen(safe) if self.availability().available else None
-        picture = seen[1] if seen else None
-        if picture is not None:
-            logo = logo.described(picture.descriptors)
+        safe, logo, seen = self._read(upload)
+        picture = seen.picture if seen else None
         predicted = answers.figures_at(picture.score([chosen]), 0) if picture else None
         conversions = Conversions(logo, self._pool, self._log, BY_HAND, budget=1)
         said = Predicted(**predicted) if predicted else None
@@ -220,9 +215,10 @@ class Service:
             raise ConversionError(attempt.error or "a conversion must succeed, this one did not")
         svg = conversions.svg(chosen)
         content = {
-            **self._about(safe, picture, logo), "parameters": chosen.as_dict(),
+            **self._about(safe, logo.image, picture), "parameters": chosen.as_dict(),
             "measured": attempt.measured, "predicted": predicted, "svg": svg,
-            "difference": self._difference(logo, svg) if options.difference else None,
+            "difference": difference(self._pool, logo.image.rgb, svg)
+            if options.difference else None,
         }  # fmt: skip
         return Answered(content, self._record(safe, seen, [chosen]))
 
@@ -232,23 +228,22 @@ class Service:
         Raises:
             ImageError: the picture cannot be used.
             SettingsError: the objective is not possible.
+            ConversionError: the request was given up, so no more is converted.
         """
-        safe = self._checked(upload)
-        logo = Logo.read(safe.data, self._working_size(), safe.name)
-        seen = self._seen(safe) if self.availability().available else None
-        picture = seen[1] if seen else None
-        if picture is not None:
-            logo = logo.described(picture.descriptors)
+        deadline = monotonic() + self.config.timeout_s
+        safe, logo, seen = self._read(upload)
+        objective = Objective.from_words(options.objective, options.min_ssim, options.max_bytes)
         answer, svg = optimize_logo(
-            logo, objective_of(options), options.method, self._asked(safe)[1], self._pool,
-            self._log, options.budget,
+            logo, objective, options.method, seen.predictor if seen else self.predictor,
+            self._pool, self._log, options.budget, deadline,
         )  # fmt: skip
         measured = [a.parameters for a in answer.attempts if a.measured is not None]
         self.metrics.converted(len(measured), len(answer.attempts) - len(measured))
         wanted = svg is not None and options.difference
         content = {
-            **self._about(safe, picture, logo), **answers.optimized(answer), "svg": svg,
-            "difference": self._difference(logo, svg or "") if wanted else None,
+            **self._about(safe, logo.image, seen.picture if seen else None),
+            **answers.optimized(answer), "svg": svg,
+            "difference": difference(self._pool, logo.image.rgb, svg or "") if wanted else None,
         }  # fmt: skip
         return Answered(content, self._record(safe, seen, measured))
 
@@ -258,46 +253,39 @@ class Service:
     def _checked(self, upload: Upload) -> Upload:
         return self._drawings.checked(upload, self._working_size())
 
-    def _asked(self, safe: Upload) -> tuple[Role, QualityPredictor]:
-        """Whose answer a picture gets; where there is no choice, it is not decoded for it."""
+    def _seen(self, safe: Upload) -> _Seen:
+        """By whose answer it gets; where there is no choice, it is not decoded for it."""
         if self._router.challenger is None:
-            return "only", self.predictor
+            return _Seen("only", self.predictor, self.predictor.picture(safe.data))
         image = load_image(safe.data, self._working_size())
-        return self._router.predictor_for(image.image_id)
+        role, predictor = self._router.predictor_for(image.image_id)
+        return _Seen(role, predictor, predictor.picture(safe.data))
 
-    def _seen(self, safe: Upload) -> tuple[Role, Picture]:
-        role, predictor = self._asked(safe)
-        return role, predictor.picture(safe.data)
+    def _read(self, upload: Upload) -> tuple[Upload, Logo, _Seen | None]:
+        """A picture to be converted, at the size at which its model knows it."""
+        safe = self._checked(upload)
+        if not self.availability().available:
+            return safe, Logo.read(safe.data, WORKING_SIZE, safe.name), None
+        seen = self._seen(safe)
+        logo = Logo.read(safe.data, seen.picture.bundle.working_size, safe.name)
+        return safe, logo.described(seen.picture.descriptors), seen
 
-    def _about(
-        self, safe: Upload, picture: Picture | None, logo: Logo | None = None
-    ) -> dict[str, Any]:
-        name = self.predictor.model_name
-        if picture is not None:
-            return {
-                **answers.head(picture.model_name, picture.model_version),
-                "image": answers.facts_of(safe.name, picture),
-            }
-        if logo is None:
-            raise ModelError("a model must answer, none does")
-        return {
-            **answers.head(name, None),
-            "image": answers.image_facts(safe.name, logo.image, None),
-        }
-
-    def _difference(self, logo: Logo, svg: str) -> str:
-        outcome = self._pool.run(draw_difference, [DifferenceTask(logo.image.rgb, svg)])[0]
-        if outcome.result is None:
-            raise ConversionError(outcome.error or "a tracing must be drawable, this one is not")
-        return outcome.result
+    def _about(self, safe: Upload, image: LogoImage, picture: Picture | None) -> dict[str, Any]:
+        if picture is None:
+            head = answers.head(self.predictor.model_name, None)
+        else:
+            head = answers.head(picture.model_name, picture.model_version)
+        similarity = picture.similarity if picture else None
+        return {**head, "image": answers.image_facts(safe.name, image, similarity)}
 
     def _record(
-        self, safe: Upload, seen: tuple[Role, Picture] | None, sets: Sequence[Parameters]
+        self, safe: Upload, seen: _Seen | None, sets: Sequence[Parameters]
     ) -> Callable[[], None] | None:
         if seen is None or not sets:
             return None
-        role, picture = seen
-        return partial(self._router.record, role, safe.data, picture, sets, converted=True)
+        return partial(
+            self._router.record, seen.role, safe.data, seen.picture, sets, converted=True
+        )
 
 
 def _all(calls: Sequence[Callable[[], None]]) -> None:

@@ -8,21 +8,17 @@ and no address: from then on it is a PNG like any other.
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
 import cv2
-from PIL import Image, UnidentifiedImageError
 
-from svg_quality.conversion.images import load_image
+from svg_quality.conversion.images import check_header, load_image
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.errors import ImageError
 
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # and SVG
 _KEPT_DRAWINGS: Final = 64
 
 
@@ -56,7 +52,7 @@ class Drawings:
         """
         if _is_markup(upload.data):
             return Upload(upload.name, self._drawn(upload.data, working_size))
-        _check_raster(upload.data, self._max_pixels)
+        check_header(upload.data, self._max_pixels)
         return upload
 
     def _drawn(self, data: bytes, working_size: int) -> bytes:
@@ -89,26 +85,3 @@ def draw(task: tuple[bytes, int]) -> bytes:
 
 def _is_markup(data: bytes) -> bool:
     return data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-
-
-def _check_raster(data: bytes, max_pixels: int) -> None:
-    """By its header alone: Pillow's rarer formats run programs, and a header is cheap to lie in."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
-        raise ImageError(
-            f"an image must be PNG, JPEG, WebP, GIF, BMP, TIFF or SVG, these {len(data)} bytes are"
-            f" none ({type(error).__name__})",
-            "unreadable",
-        ) from None
-    except Image.DecompressionBombError:
-        raise _too_large(max_pixels, "far more") from None
-    if width * height > max_pixels:
-        raise _too_large(max_pixels, f"{width} x {height}")
-
-
-def _too_large(max_pixels: int, got: str) -> ImageError:
-    return ImageError(f"an image must have at most {max_pixels} pixels, got {got}", "too_large")

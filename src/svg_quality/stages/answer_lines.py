@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from svg_quality.optimization.base import Answer, Attempt, best_of
+from svg_quality.optimization.summary import change_text
 from svg_quality.optimization.vtracer_command import (
     changed_text,
     unlike_command,
@@ -73,9 +74,7 @@ def _saving(answer: Answer) -> str:
     chosen = answer.chosen.figures if answer.chosen else None
     if default is None or chosen is None or answer.chosen == answer.default:
         return " (the default itself)" if default and answer.chosen == answer.default else ""
-    change = chosen[1] / default[1] - 1
-    word = "smaller" if change <= 0 else "larger"
-    return f", {abs(change):.0%} {word} than the default"
+    return f", {change_text(1 - chosen[1] / default[1])} than the default"
 
 
 def _alternatives(answer: Answer) -> Iterator[str]:

@@ -30,7 +30,7 @@ from svg_quality.stages.console import say
 from svg_quality.stages.svg_files import write_whole
 from svg_quality.tracking.store import project_root
 
-_LOGGED_AS: Final = "predictive"  # in the conversions table's `method`
+_LOGGED_AS: Final = "by-hand"  # in the conversions table's `method`: no optimizer chose the sets
 _BUDGET: Final = 64  # more than is ever converted here
 
 
@@ -49,6 +49,7 @@ def run(settings: Settings) -> int:
             raise ModelError(f"an explanation must have a model: {state.reason}")
         logo = Logo.read(wanted.logo, predictor.working_size)
         picture = predictor.picture(logo.data)
+        logo = logo.described(picture.descriptors)
         log = UseLog(project_root() / "data") if wanted.log else None
         conversions = Conversions(logo, pool, log, _LOGGED_AS, _BUDGET)
         curves, worth = _explained(picture, at, wanted, logo, conversions)

@@ -15,12 +15,10 @@ from svg_quality.conversion.workers import WorkerPool
 from svg_quality.settings import Settings
 from svg_quality.stages.answer_lines import answer_lines
 from svg_quality.stages.console import say
-from svg_quality.stages.optimizing import Optimized, Optimizing
+from svg_quality.stages.optimizing import NOT_REACHED, Optimized, Optimizing
 from svg_quality.stages.svg_files import output_of
 
-FAILED: Final = 1
 UNAVAILABLE: Final = 2
-NOT_REACHED: Final = 3
 
 
 def run(settings: Settings) -> int:

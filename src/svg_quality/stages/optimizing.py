@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from svg_quality.conversion.workers import WorkerPool
-from svg_quality.optimization.base import Answer, Objective
+from svg_quality.errors import ModelError, TrackingError
+from svg_quality.optimization.base import Answer
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import NEED_A_MODEL, optimize_logo, read_logo
+from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.use_log import UseLog
 from svg_quality.prediction.predictor import QualityPredictor
 from svg_quality.settings import OptimizeSettings, PredictorSettings
 from svg_quality.stages.svg_files import write_whole
 from svg_quality.tracking.store import project_root
+
+NOT_REACHED: Final = 3  # exit code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,16 +37,6 @@ class Optimized:
         return self.svg is not None and len(self.svg.encode()) > len(self.logo.data)
 
 
-def objective_of(wanted: OptimizeSettings) -> Objective:
-    """What the options ask for."""
-    floor = None if wanted.min_ssim == "default" else float(wanted.min_ssim)
-    if wanted.objective == "smallest":
-        return Objective.smallest(floor, wanted.max_bytes or None)
-    if wanted.max_bytes:
-        return Objective.best_ssim_within(wanted.max_bytes, floor)
-    return Objective.best_ssim(floor)
-
-
 @dataclass(slots=True, eq=False)
 class Optimizing:
     """Optimizes logos one way; any number of threads may ask at once.
@@ -55,11 +50,14 @@ class Optimizing:
     wanted: OptimizeSettings
     asked: PredictorSettings
     pool: WorkerPool
+    objective: Objective = field(init=False)
     log: UseLog | None = field(init=False)
     _predictor: QualityPredictor | None = field(init=False, default=None)
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
+        asked = self.wanted
+        self.objective = Objective.from_words(asked.objective, asked.min_ssim, asked.max_bytes)
         self.log = UseLog(project_root() / "data") if self.wanted.log else None
 
     def optimize(self, path: Path, output: Path) -> Optimized:
@@ -76,8 +74,7 @@ class Optimizing:
         predictor = self.predictor() if method in NEED_A_MODEL else None
         logo = read_logo(path, predictor)
         answer, svg = optimize_logo(
-            logo, objective_of(self.wanted), method, predictor, self.pool, self.log,
-            self.wanted.budget,
+            logo, self.objective, method, predictor, self.pool, self.log, self.wanted.budget
         )  # fmt: skip
         if answer.status == "not_reached":
             answer = self._judged(answer, logo)
@@ -95,14 +92,20 @@ class Optimizing:
             return self._predictor
 
     def _judged(self, answer: Answer, logo: Logo) -> Answer:
-        """The answer, as "do not vectorise" where the model sees no setting that would do."""
+        """The answer, as "do not vectorise" where the model sees no setting that would do.
+
+        Where no model can be asked it stays as it was measured: the method may need none.
+        """
         floor, ceiling = answer.objective.min_ssim, answer.objective.max_bytes
-        predictor = self.predictor()
-        if floor is None or not predictor.availability().available:
+        if floor is None:
+            return answer
+        try:
+            picture = self.predictor().picture(logo.data)
+        except (ModelError, TrackingError):
             return answer
         from svg_quality.optimization.worth import settled, worth_vectorising
 
-        worth = worth_vectorising(predictor.picture(logo.data), floor, ceiling or len(logo.data))
+        worth = worth_vectorising(picture, floor, ceiling or len(logo.data))
         worth = settled(worth, answer.attempts)
         if worth.verdict != "do_not_vectorise":
             return answer

@@ -13,6 +13,7 @@ from svg_quality.errors import ModelError, SettingsError, SvgQualityError
 from svg_quality.optimization.gallery import Shown, render_gallery, shown
 from svg_quality.optimization.methods import NEED_A_MODEL
 from svg_quality.optimization.summary import (
+    COLUMNS,
     LogoRow,
     as_csv,
     as_json,
@@ -21,13 +22,23 @@ from svg_quality.optimization.summary import (
 )
 from svg_quality.settings import OptimizeSettings, PredictorSettings
 from svg_quality.stages.console import progress, say
-from svg_quality.stages.optimizing import Optimizing, objective_of
-from svg_quality.stages.svg_files import check_free, logos_in, unique_names, write_whole
+from svg_quality.stages.optimizing import NOT_REACHED, Optimizing
+from svg_quality.stages.svg_files import (
+    check_free,
+    check_own,
+    logos_in,
+    unique_names,
+    write_whole,
+)
 
 GALLERY: Final = "gallery.html"
 SUMMARY: Final = "summary"
 FAILED: Final = 1
-NOT_REACHED: Final = 3
+_SIGNS: Final = {  # by which earlier ones are known
+    GALLERY: "<title>Tracings of",
+    f"{SUMMARY}.csv": ",".join(COLUMNS[:4]),
+    f"{SUMMARY}.json": '[\n {\n  "logo":',
+}
 _SHOWN: Final = 40  # rows of the table on a terminal
 _NAME_WIDTH: Final = 40
 
@@ -42,6 +53,8 @@ def run_folder(folder: Path, wanted: OptimizeSettings, asked: PredictorSettings)
     """
     began = perf_counter()
     output = _output_folder(folder, wanted.output)
+    for name, sign in _SIGNS.items():
+        check_own(output / name, sign)
     logos, n_tracings = logos_in(folder, output)
     if n_tracings:
         say(f"left out   {n_tracings} SVGs that VTracer made")
@@ -56,7 +69,7 @@ def run_folder(folder: Path, wanted: OptimizeSettings, asked: PredictorSettings)
         rows,
         [seen for _, seen in cards],
         folder=folder.resolve().name,
-        objective=objective_of(wanted),
+        objective=optimizing.objective,
         method=wanted.method,
         seconds=perf_counter() - began,
     )
@@ -158,7 +171,7 @@ def _all(
             pass
         return [future.result() for future in futures]
     finally:
-        threads.shutdown(cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)  # closing the pool ends what still runs
 
 
 def _one(optimizing: Optimizing, folder: Path, logo: Path, output: Path, name: Path) -> Card:

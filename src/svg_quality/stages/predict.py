@@ -9,6 +9,7 @@ from pathlib import Path
 
 from svg_quality.conversion.parameters import Parameters, parameters_from
 from svg_quality.errors import ParameterError
+from svg_quality.optimization.vtracer_command import changed_text
 from svg_quality.prediction.predictor import Prediction, QualityPredictor
 from svg_quality.stages.assignments import assigned
 from svg_quality.stages.console import say
@@ -24,6 +25,8 @@ def predict(
     enabled: bool = True,
 ) -> None:
     """Print predictions for one image; where there is no model, that and why.
+
+    Both are an answer: the exit code is 0, and ``status`` tells them apart.
 
     Args:
         image: path.
@@ -47,12 +50,7 @@ def predict(
 
 
 def _sentence(prediction: Prediction) -> str:
-    changed = [
-        f"{name}={value}"
-        for name, value in prediction.parameters.as_dict().items()
-        if value != getattr(Parameters(), name)
-    ]
-    asked = " ".join(changed) or "VTracer's default parameters"
+    asked = changed_text(prediction.parameters) or "VTracer's default parameters"
     if prediction.status == "unavailable":
         return f"SSIM and bytes unknown, with {asked}"
     return (

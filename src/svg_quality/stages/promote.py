@@ -35,7 +35,7 @@ _CODE: Final = (
 def _promote(context: StageContext) -> None:
     settings: PromoteSettings = context.settings
     asked = context.source.tags[VERSION_TAG] if settings.version == LATEST else settings.version
-    if not asked.isdigit():
+    if not asked.isdecimal():
         raise TrackingError(f"a version must be a number or {LATEST}, got {asked!r}")
     with production() as now:
         version = now.version(int(asked))

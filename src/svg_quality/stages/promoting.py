@@ -14,7 +14,13 @@ import pandas as pd
 
 from svg_quality.dataset.manifest import read_manifest
 from svg_quality.dataset.releases.release import Release, read_release
-from svg_quality.errors import DatasetError, FeatureError, ModelError, TrackingError
+from svg_quality.errors import (
+    DatasetError,
+    FeatureError,
+    ModelError,
+    SvgQualityError,
+    TrackingError,
+)
 from svg_quality.evaluation import promotion_gates as gates
 from svg_quality.evaluation.comparing.leaks import seen_in_training
 from svg_quality.evaluation.promotion_gates import Gate
@@ -22,8 +28,9 @@ from svg_quality.prediction.bundle import Bundle
 from svg_quality.settings import PromoteSettings
 from svg_quality.stages.answering import Asked, answers, time_ratio
 from svg_quality.stages.console import say
+from svg_quality.tracking.locations import local_path
 from svg_quality.tracking.registry import MODEL
-from svg_quality.tracking.resolve import resolve
+from svg_quality.tracking.resolve import ModelReference, find_version, resolve
 
 _LEARNED: Final = ("train", "validation")
 
@@ -79,18 +86,31 @@ def judge(
         champion: version in Production; None where nobody is.
         challenger: to be judged.
     """
-    try:
-        before = None if champion is None else Contender.load(champion)
-    except (ModelError, TrackingError) as error:
-        # Nobody is served by it any more, so there is nothing to beat.
-        lost = Gate("better", True, f"version {champion} cannot be loaded any more: {error}")
-        return [lost, *_as_first(data, settings, challenger)]
+    before, lost = None, list[Gate]()
+    if champion is not None:
+        try:
+            before = Contender.load(champion)
+        except (ModelError, TrackingError) as error:
+            if isinstance(error, TrackingError) and _is_elsewhere(champion):
+                return [_unmeasured(error)]  # a transfer that fails says nothing of the champion
+            # Nobody is served by it any more, so there is nothing to beat.
+            reason = f"version {champion} cannot be loaded any more: {error}"
+            lost = [Gate("better", True, reason)]
     try:
         if before is None:
-            return _as_first(data, settings, challenger)
+            return [*lost, *_as_first(data, settings, challenger)]
         return _against(data, settings, before, challenger)
     except (DatasetError, FeatureError) as error:
-        return [Gate("measured", False, f"the gates could not be measured: {error}")]
+        return [*lost, _unmeasured(error)]
+
+
+def _is_elsewhere(version: int) -> bool:
+    """Whether a version's files come over a network."""
+    return local_path(find_version(ModelReference(MODEL, version)).location) is None
+
+
+def _unmeasured(error: SvgQualityError) -> Gate:
+    return Gate("measured", False, f"the gates could not be measured: {error}")
 
 
 def _as_first(data: Path, settings: PromoteSettings, challenger: Contender) -> list[Gate]:

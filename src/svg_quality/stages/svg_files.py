@@ -37,7 +37,8 @@ def output_of(logo: Path, asked: str) -> Path:
         asked: a file ending in ``.svg``, an existing folder, or nothing for beside the logo.
 
     Raises:
-        SettingsError: it is of another kind, its folder does not exist, or it is in use.
+        SettingsError: it is of another kind, its folder does not exist, or something else is there,
+            such as the logo.
     """
     path = Path(asked) if asked else logo.with_suffix(".svg")
     if path.is_dir():
@@ -47,6 +48,8 @@ def output_of(logo: Path, asked: str) -> Path:
     if not path.parent.is_dir():
         raise SettingsError(f"an output's folder must exist, {path.parent} does not")
     check_free(path)
+    if path.exists() and path.samefile(logo):
+        raise SettingsError(f"an output must not be the logo itself, {path} is: choose another")
     return path
 
 
@@ -60,6 +63,26 @@ def check_free(path: Path) -> None:
         raise SettingsError(
             f"an output must be new or an earlier tracing, {path} is something else: choose"
             " another with --output"
+        )
+
+
+def check_own(path: Path, sign: str) -> None:
+    """The same for a page or a table, known as an earlier one by what stands near its beginning.
+
+    Raises:
+        SettingsError: there is something without the sign.
+    """
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            known = sign.encode() in file.read(_HEAD)
+    except OSError:
+        known = False
+    if not known:
+        raise SettingsError(
+            f"an output must be new or of an earlier run, {path} is something else: choose another"
+            " folder with --output"
         )
 
 
@@ -83,7 +106,7 @@ def logos_in(folder: Path, output: Path) -> tuple[list[Path], int]:
     """Logos to trace, by name, and how many SVGs were left out as tracings.
 
     Args:
-        folder: is searched with its sub-folders.
+        folder: is searched with its sub-folders, but for hidden ones.
         output: where tracings go; what lies there is never a logo, unless it is ``folder`` itself.
 
     Raises:
@@ -95,7 +118,7 @@ def logos_in(folder: Path, output: Path) -> tuple[list[Path], int]:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES
         and path.is_file()
-        and not path.name.startswith(".")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and (inner is None or inner not in path.resolve().parents)
     ]
     logos = [path for path in found if path.suffix.lower() != ".svg" or not is_tracing(path)]

@@ -37,6 +37,8 @@ def appending(path: Path, patience_s: float = PATIENCE_S) -> Iterator[BinaryIO]:
         raise StorageError(
             f"a log must be free within {patience_s:g} s, another process holds {path}"
         ) from None
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(f"a log must be writable, {path} is not: {error}") from error
 

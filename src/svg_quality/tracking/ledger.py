@@ -142,8 +142,9 @@ class Ledger:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if cut:
                 os.truncate(self.path, self.path.stat().st_size - len(cut))
-            with self.path.open("ab", buffering=0) as file:
+            with self.path.open("ab") as file:
                 file.write(line + b"\n")
+                file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise TrackingError(f"the ledger {self.path} must be writable: {error}") from error

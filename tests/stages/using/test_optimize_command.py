@@ -98,6 +98,32 @@ def test_without_a_model_the_defaults_are_measured_and_another_method_is_named(
     assert (project / "badge.svg").exists()
 
 
+def test_a_method_without_a_model_does_not_care_for_a_damaged_one(
+    project: Path, draw_logo: DrawLogo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "damaged").mkdir()
+    (project / "experiments" / "demo.yaml").write_text("predictor: {model: damaged}\n")
+    logo = draw_logo(project / "badge.png", 1)
+    assert main(["optimize", str(logo), "--min-ssim", "1", "--best-effort", *QUICK]) == 3
+    assert "the nearest has SSIM" in told(capsys)["missed"]
+    assert (project / "badge.svg").exists()
+    assert main(["optimize", str(logo)]) == 2
+    assert "must have a bundle.json" in capsys.readouterr().err
+
+
+def test_a_table_of_the_users_in_the_output_folder_is_left_alone(
+    project: Path, draw_logo: DrawLogo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_logo(project / "logos" / "a.png", 1)
+    table = project / "logos" / "summary.csv"
+    table.write_text("year,sales\n")
+    arguments = ["optimize", str(project / "logos"), "-o", str(project / "logos"), *QUICK]
+    assert main(arguments) == 2
+    assert "summary.csv is something else" in capsys.readouterr().err
+    assert table.read_text() == "year,sales\n"
+    assert not (project / "logos" / "a.svg").exists()
+
+
 def test_nothing_of_the_users_is_overwritten(
     project: Path, draw_logo: DrawLogo, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from svg_quality.errors import SettingsError, StorageError
 from svg_quality.stages.svg_files import (
     check_free,
+    check_own,
     is_tracing,
     logos_in,
     output_of,
@@ -52,6 +53,25 @@ def test_only_a_tracing_is_replaced(tmp_path: Path) -> None:
         check_free(path)
 
 
+def test_a_tracing_that_is_traced_again_is_not_replaced_by_that(tmp_path: Path) -> None:
+    logo = tmp_path / "a.svg"
+    logo.write_text(TRACING)
+    (tmp_path / "link.svg").symlink_to(logo)
+    for asked in ("", str(logo), str(tmp_path), str(tmp_path / "link.svg")):
+        with pytest.raises(SettingsError, match="must not be the logo itself"):
+            output_of(logo, asked)
+
+
+def test_a_page_is_replaced_only_where_it_is_an_earlier_one(tmp_path: Path) -> None:
+    page = tmp_path / "gallery.html"
+    check_own(page, "<title>Tracings")
+    page.write_text("<html><title>Tracings of x</title>")
+    check_own(page, "<title>Tracings")
+    page.write_text("<html><title>My holidays</title>")
+    with pytest.raises(SettingsError, match=r"gallery\.html is something else"):
+        check_own(page, "<title>Tracings")
+
+
 def test_the_output_of_one_logo(tmp_path: Path) -> None:
     logo = tmp_path / "a.png"
     assert output_of(logo, "") == tmp_path / "a.svg"
@@ -61,6 +81,14 @@ def test_the_output_of_one_logo(tmp_path: Path) -> None:
     (tmp_path / "drawn.svg").write_text("<svg/>")
     with pytest.raises(SettingsError, match="must be new or an earlier tracing"):
         output_of(tmp_path / "drawn.svg", "")  # the logo itself
+
+
+def test_what_is_hidden_is_no_logo(tmp_path: Path) -> None:
+    folder = tmp_path / ".config" / "logos"  # what leads to the folder does not count
+    for name in ("a.png", ".b.png", ".thumbnails/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    assert logos_in(folder, tmp_path / "out") == ([folder / "a.png"], 0)
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
