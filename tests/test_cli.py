@@ -34,7 +34,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["predict", "nowhere.png"], "Production needs a tracking store"),
+        (["predict", "nowhere.png"], "an image must be readable, got nowhere.png"),
         (
             ["convert", "--config", "nowhere.yaml"],
             "settings must be a readable YAML file, nowhere.yaml",

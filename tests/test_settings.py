@@ -9,6 +9,7 @@ import yaml
 from svg_quality.cli import STAGES, build_parser
 from svg_quality.errors import SettingsError
 from svg_quality.settings import (
+    COMMANDS,
     DEFAULT_CONFIG,
     FROM_CONFIG,
     OVERRIDES,
@@ -99,8 +100,8 @@ def test_mlproject_and_command_line_are_the_same(entry: str) -> None:
 
 
 def test_mlproject_has_every_stage_and_numbers_are_typed() -> None:
-    assert set(PROJECT) == {"main", "predict", *STAGES}
-    for stage in STAGES:
+    assert set(PROJECT) == {"main", "predict", *STAGES, *COMMANDS}
+    for stage in (*STAGES, *COMMANDS):
         for name, field in section_of(stage).model_fields.items():
             declared = PROJECT[stage]["parameters"][name]
             if is_positional(field):

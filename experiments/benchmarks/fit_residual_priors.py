@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from oracle_pool import N_SETS, LogoPool, _pool
+from oracle_pool import N_SETS, LogoPool, pool_of
 from record import HERE, write_result
 from scipy.stats import norm
 from torch import Tensor
@@ -36,7 +36,7 @@ from svg_quality.optimization.candidates import scored
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.residual import Points, ResidualPrior, posterior
-from svg_quality.optimization.residual_priors import _LENGTHS, LOG_BYTES_PRIOR, SSIM_PRIOR
+from svg_quality.optimization.residual_priors import LENGTHS, LOG_BYTES_PRIOR, SSIM_PRIOR
 from svg_quality.prediction.bundle import Bundle
 from svg_quality.prediction.picture import Picture
 from svg_quality.prediction.predictor import PRODUCTION, QualityPredictor
@@ -98,7 +98,7 @@ def validation_pools(file: Path, asked: Asked) -> list[LogoPool]:
     logos = dict(list(pd.read_parquet(file).sort_values("k").groupby("logo")))
     if set(logos) != set(asked):
         raise SystemExit(f"{file} must hold the drawn validation logos, it holds others: delete it")
-    return [_pool(name, rows, asked[str(name)][1]) for name, rows in logos.items()]
+    return [pool_of(name, rows, asked[str(name)][1]) for name, rows in logos.items()]
 
 
 def converted(asked: Asked) -> pd.DataFrame:
@@ -139,7 +139,7 @@ def told(logos: Sequence[Seen], shipped: ResidualPrior) -> dict[str, Any]:
         "standard_error_over_logos": float(more.std(ddof=1) / math.sqrt(len(more))),
         **{x: {k: float(getattr(v, x)) for k, v in both.items()} for x in ("power", *_VARIANCES)},
         "lengths": {
-            x: {k: float(v.lengths[i]) for k, v in both.items()} for i, x in enumerate(_LENGTHS)
+            x: {k: float(v.lengths[i]) for k, v in both.items()} for i, x in enumerate(LENGTHS)
         },
     }
 

@@ -117,11 +117,12 @@ def oracle_pools(root: Path) -> list[LogoPool]:
     if set(rows["logo"]) != set(asked):
         raise SystemExit(f"{file} must hold the logos of this list, it holds others: delete it")
     return [
-        _pool(name, part.sort_values("k"), asked[str(name)]) for name, part in rows.groupby("logo")
+        pool_of(name, part.sort_values("k"), asked[str(name)])
+        for name, part in rows.groupby("logo")
     ]
 
 
-def _pool(name: object, rows: pd.DataFrame, asked: Sequence[Parameters]) -> LogoPool:
+def pool_of(name: object, rows: pd.DataFrame, asked: Sequence[Parameters]) -> LogoPool:
     sets = tuple(Parameters(**row) for row in rows[list(NAMES)].to_dict(orient="records"))
     if list(sets) != list(asked):
         raise SystemExit(f"the pool must hold exactly the drawn sets, {name} does not: delete it")

@@ -1,9 +1,9 @@
 """The numbers of `residual.ResidualPrior`, and what the process is told of a set.
 
-Likeliest (marginal likelihood, Adam) for the residuals of the demo's model on 80 logos of its
-validation split, 257 measured sets each; widths and predictions are the model's own
-(experiments/LOG.md, 2026-11-21). They say where a model of this design errs alike, which training
-it again does not change; how far it errs is in the widths, which are calibrated in every bundle.
+By marginal likelihood, 140 steps of Adam (experiments/benchmarks/fit_residual_priors.py), from the
+residuals of the demo's model on 80 logos of its validation split, 257 measured sets each; widths
+and predictions are the model's own. They say where a model of this design errs alike, which
+training it again does not change; how far it errs is in the widths, calibrated in every bundle.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from svg_quality.conversion.parameters import Parameters
 from svg_quality.features.inputs import TABULAR_NAMES, tabular_inputs
 from svg_quality.optimization.residual import ResidualPrior
 
-_LENGTHS: Final[dict[str, tuple[float, float]]] = {  # input: of SSIM's residuals, of log bytes'
+LENGTHS: Final[dict[str, tuple[float, float]]] = {  # input: of SSIM's residuals, of log bytes'
     "is_binary": (5.4, 1.84),
     "is_cutout": (2.34, 0.952),
     "is_spline": (3.47, 0.949),
@@ -45,8 +45,8 @@ _LENGTHS: Final[dict[str, tuple[float, float]]] = {  # input: of SSIM's residual
     "log_bytes": (5.45, 0.526),
 }
 _SAID: Final = ("ssim", "log_bytes")  # the inputs that are predictions
-_COLUMNS: Final = [TABULAR_NAMES.index(name) for name in _LENGTHS if name not in _SAID]
-_OF_SSIM, _OF_LOG_BYTES = np.array(list(_LENGTHS.values())).T
+_COLUMNS: Final = [TABULAR_NAMES.index(name) for name in LENGTHS if name not in _SAID]
+_OF_SSIM, _OF_LOG_BYTES = np.array(list(LENGTHS.values())).T
 
 SSIM_PRIOR: Final = ResidualPrior(
     _OF_SSIM, power=0.949, similar=0.382, shared=0.0189, offset=6.26e-05, own=0.035
