@@ -113,11 +113,13 @@ def test_refuses(make: object, message: str) -> None:
         make()  # type: ignore[operator]
 
 
-def test_the_best_is_measured_and_the_earlier_of_equals() -> None:
+def test_the_best_is_measured_and_of_equals_the_nearest_to_the_default() -> None:
     def attempt(bits: int, ssim: float | None) -> Attempt:
         measured = None if ssim is None else {"ssim": ssim, "svg_bytes": 100}
         return Attempt(Parameters(color_precision=bits), "tpe", None, measured, None)
 
-    attempts = [attempt(3, None), attempt(4, 0.5), attempt(5, 0.9), attempt(6, 0.9)]
-    assert best_of(attempts, Objective.best_ssim()) is attempts[2]
+    attempts = [attempt(3, None), attempt(4, 0.5), attempt(5, 0.9), attempt(7, 0.9)]
+    assert best_of(attempts, Objective.best_ssim()) is attempts[2]  # as near as the last, earlier
+    default = attempt(6, 0.9)
+    assert best_of([*attempts, default], Objective.best_ssim()) is default
     assert best_of(attempts[:1], Objective.best_ssim()) is None

@@ -125,10 +125,19 @@ class Optimizer(Protocol):
 
 
 def best_of(attempts: Iterable[Attempt], objective: Objective) -> Attempt | None:
-    """The measured attempt that the objective ranks first; the earlier one of equals."""
+    """The measured attempt that the objective ranks first; of equals that nearest the default."""
     measured = [(attempt, attempt.figures) for attempt in attempts]
-    ranked = [(objective.key(*figures), attempt) for attempt, figures in measured if figures]
+    ranked = [
+        ((*objective.key(*figures), n_changed(attempt.parameters)), attempt)
+        for attempt, figures in measured
+        if figures
+    ]
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
+
+
+def n_changed(parameters: Parameters) -> int:
+    """Of the eleven, those that differ from VTracer's defaults."""
+    return sum(value != getattr(Parameters(), name) for name, value in parameters.as_dict().items())
 
 
 def conclude(
@@ -186,4 +195,7 @@ def _shortfall(objective: Objective, best: Attempt | None) -> str:
     if best.figures is None:
         return "Not converted: nothing of it is measured."
     ssim, svg_bytes = best.figures
-    return f"Wanted: {objective}; the nearest has SSIM {ssim:.4f} and {svg_bytes:,} bytes."
+    return (
+        f"Wanted: {objective}; the nearest has SSIM {ssim:.4f} and {svg_bytes:,} bytes."
+        " Curves and lines were tried, pixel outlines (mode=none) were not."
+    )

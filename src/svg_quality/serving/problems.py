@@ -170,11 +170,16 @@ def _of_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         return _unforeseen(request, error)
     faults = [
-        (".".join(str(part) for part in fault["loc"]) or "request", str(fault["msg"]).lower())
+        (".".join(filter(_is_ours, map(str, fault["loc"]))) or "request", str(fault["msg"]).lower())
         for fault in error.errors()
     ]
     name, message = faults[0]
     return _respond(request, Refused("invalid_request", f"{name}: {message}", errors=faults))
+
+
+def _is_ours(part: str) -> bool:
+    """Whether it names a field or a place in a list, not an alternative within a type."""
+    return part.isidentifier() or part.isdecimal()
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

@@ -168,7 +168,7 @@ def load_settings(
         return Settings.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        section, *names = (str(part) for part in first["loc"])
+        section, *names = (str(part) for part in first["loc"][:2])  # deeper ones are pydantic's
         asked = (overrides or {}).get(section, {})
         is_option = bool(names) and asked.get(names[0], FROM_CONFIG) != FROM_CONFIG
         where = ".".join([section, *names])

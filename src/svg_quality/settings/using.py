@@ -30,16 +30,16 @@ class OptimizeSettings(Section):
         json_schema_extra={"short": "-o"},
     )  # fmt: skip
     objective: Literal["smallest", "best-ssim"] = Field(
-        "smallest", description="smallest file, or best SSIM"
+        "smallest", description="smallest or best-ssim"
     )
     min_ssim: Annotated[float, Field(ge=-1, le=1)] | Literal["default"] = Field(
-        "default", description="lowest SSIM; default: what VTracer's defaults reach"
+        "default", description="lowest SSIM, or default: what VTracer's defaults reach"
     )
     max_bytes: Count = Field(0, description="largest SVG, bytes; 0: any")
     method: Literal["predictive", "search", "adaptive", "feature_mapping"] = Field(
         "predictive", description="predictive, search, adaptive or feature_mapping"
     )
-    budget: Count = Field(0, description="conversions to verify with; 0: the method's own")
+    budget: Count = Field(0, description="conversions, with the default's own; 0: the method's")
     best_effort: bool = Field(False, description="write the best found where it is not enough")
     n_workers: Count = Field(0, description="processes that convert; 0: one per core")
     timeout_s: Seconds = Field(60.0, description="per conversion, s")

@@ -47,7 +47,7 @@ def answer_lines(done: Optimized, logo: Path, svg: Path) -> Iterator[str]:
     transparent = done.logo.image.transparent_share > 0
     unlike = unlike_command(parameters, reduced=done.logo.image.reduced, transparent=transparent)
     if unlike:
-        yield f"           VTracer's own command differs a little here: {unlike}"
+        yield f"           VTracer's own command gives another SVG: {unlike}"
     yield from _alternatives(answer)
     yield f"confidence {answer.confidence}"
     if answer.unlike_training:
@@ -79,15 +79,15 @@ def _saving(answer: Answer) -> str:
 
 def _alternatives(answer: Answer) -> Iterator[str]:
     """The best of what else was converted."""
-    others = [
-        x for x in answer.attempts if answer.chosen and x.parameters != answer.chosen.parameters
-    ]
+    chosen = answer.chosen.figures if answer.chosen else None
+    others = [x for x in answer.attempts if x.figures is None or x.figures != chosen]
     failed = sum(x.figures is None for x in others)
     word = "conversion" if answer.n_conversions == 1 else "conversions"
     yield f"tried      {answer.n_conversions} {word}" + (f", {failed} failed" if failed else "")
     shown = 0
     while shown < _SHOWN and (best := best_of(others, answer.objective)):
-        others.remove(best)
+        # Many sets make one and the same SVG: its first stands for them.
+        others = [x for x in others if x.figures is None or x.figures != best.figures]
         shown += 1
         met = best.figures is not None and answer.objective.meets(*best.figures)
         how = changed_text(best.parameters) or "default"

@@ -18,6 +18,7 @@ from svg_quality.settings import (
     section_name,
     section_of,
 )
+from svg_quality.tracking.store import project_root
 
 if TYPE_CHECKING:
     from svg_quality.stages.pipeline import Stage
@@ -76,6 +77,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     for name, stage in OVERRIDES.get(options.command, {}).items():
         given.setdefault(stage, {})[name] = getattr(options, name)
     path = Path(options.config)
-    if options.command in ANYWHERE and options.config == DEFAULT_CONFIG and not path.exists():
-        return load_settings(None, given)
+    if options.config == DEFAULT_CONFIG and not path.exists():
+        path = project_root() / path  # of a project that this is a folder of
+        if options.command in ANYWHERE and not path.exists():
+            return load_settings(None, given)
     return load_settings(path, given)

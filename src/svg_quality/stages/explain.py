@@ -86,6 +86,8 @@ def _lines(
     curves: list[Curve], worth: Worth, picture: Picture, wanted: ExplainSettings
 ) -> Iterator[str]:
     yield f"logo       {wanted.logo}, by {picture.model_name} version {picture.model_version}"
+    whose = "" if wanted.max_bytes else ", the logo file's own size"
+    yield f"asked      SSIM of at least {worth.floor:g} within {worth.ceiling:,} bytes{whose}"
     yield f"advice     {worth.sentence}"
     if picture.similarity.unlike:
         yield "warning    this logo is unlike all that the model has learned from"

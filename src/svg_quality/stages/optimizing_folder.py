@@ -94,7 +94,7 @@ def table_lines(rows: Sequence[LogoRow]) -> Iterator[str]:
     """An aligned table: what went wrong first, then the largest savings."""
     ordered = sorted(rows, key=lambda row: (row.status == "found", -(row.saving or 0), row.logo))
     width = min(max(len(row.logo) for row in rows), _NAME_WIDTH)
-    yield f"{'logo':<{width}}  {'default':>17}  {'chosen':>17}  than the default"
+    yield f"{'logo':<{width}} default SSIM/bytes  chosen SSIM/bytes  against the default"
     for row in ordered[:_SHOWN]:
         name = row.logo if len(row.logo) <= width else f"…{row.logo[1 - width :]}"
         line = f"{name:<{width}}  {_pair(row.default)}  {_pair(row.chosen)}  {_remark(row)}"

@@ -20,9 +20,10 @@ const ORIGINS = {
 export function showOutcome(answer, defaults, shell, onuse) {
   at("outcome").hidden = false;
   at("reason").textContent = capital(answer.reason);
-  const chosen = answer.chosen && card("Chosen", answer.chosen, answer.default);
+  const title = answer.status === "found" ? "Chosen" : "Best found";
+  const chosen = answer.chosen && card(title, answer.chosen, answer.default);
   at("verdict").replaceChildren(...[answer.default && card("VTracer’s defaults", answer.default), chosen].filter(Boolean));
-  const differs = answer.chosen ? `Chosen: ${changes(answer.chosen.parameters, defaults)}.` : "";
+  const differs = answer.chosen ? `${title}: ${changes(answer.chosen.parameters, defaults)}.` : "";
   at("changes").replaceChildren(make("span", { textContent: `${differs} In a shell: ` }), make("code", { textContent: shell }));
   const n = answer.n_conversions;
   at("spent").textContent = `${n} real ${n === 1 ? "conversion" : "conversions"} in ${answer.seconds.toFixed(1)} s. ${capital(answer.confidence)}`;
