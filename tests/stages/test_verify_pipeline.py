@@ -85,5 +85,5 @@ def test_the_rehearsal_ends_at_the_first_failure(
     monkeypatch.setattr("svg_quality.stages.rehearsal._parts", lambda: iter(parts))
     assert rehearse() == 1
     assert capsys.readouterr().out.splitlines() == [
-        "a          ok       0.1 s  done", "b          FAILED   0.2 s  broke",
+        "a              ok       0.1 s  done", "b              FAILED   0.2 s  broke",
     ]  # fmt: skip
