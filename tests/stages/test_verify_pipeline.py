@@ -18,7 +18,7 @@ from svg_quality.tracking.store import open_store
 
 COMPONENTS = {*STAGES, *COMMANDS, "predict"} - {
     "augment", "finetune",  # want more logos
-    "export-model",  # traces a whole ResNet-50: half a minute
+    "validate", "export-model",  # look at the network alone, for long
     "verify-pipeline",
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """A rehearsal of the whole product on a few logos: its components once, a line for each.
 
-Left out are those that want more logos (`augment`, `finetune`) or take half a minute alone
-(`export-model`).
+Left out are those that want more logos (`augment`, `finetune`) or look at the network alone, for
+long (`validate`, `export-model`).
 
 It runs in the working directory, which should be an empty one, and in the tracking store that
 the environment names: `verify-pipeline` starts it as a process of its own, so that it meets
@@ -51,13 +51,12 @@ _SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {  # small, and fair to so f
     "search": {"n_trials": 2, "epochs": 1, "n_seeds": 1},
     "cross_validate": {"n_draws": 20},
     "compare": {"n_draws": 20},
-    "validation": {"n_calls": 5, "backbone": False},
     "promote": {"force": True, "n_draws": 20},  # one test logo proves nothing
     "ab_report": {"n_draws": 20},
     "monitor": {"n_draws": 20},
     "verify": {"release": "data/releases/rehearsal/1.0.0"},
     "backup": {"target": _BACKUPS},
-    "optimize": {"logo": LOGOS, "output": "optimized"},
+    "optimize": {"output": "optimized.svg"},
 }
 
 
@@ -88,14 +87,14 @@ def _parts() -> Iterator[Part]:
     settings = Settings.model_validate(_SETTINGS)
     for name in ("convert", "collect", "inventory", "clean", "inspect", "dataset", "export", "qa",
                  "extract", "analyse", "train", "search", "cross-validate",
-                 "evaluate", "validate", "promote"):  # fmt: skip
+                 "evaluate", "promote"):  # fmt: skip
         yield _run(name, lambda name=name: _stage(name, settings))  # type: ignore[misc]
     yield _run("compare", lambda: _compare(settings))
     yield _run("predict", _predict)
     yield _run("rollback", lambda: _rollback(settings))
     yield _run("history", lambda: _command("history", settings))
-    yield _run("optimize", lambda: _command("optimize", settings))
-    yield _run("explain", lambda: _explain(settings))
+    for name in ("optimize", "explain"):
+        yield _run(name, lambda name=name: _on_one_logo(name, settings))  # type: ignore[misc]
     yield _run("serve", _serve)
     for name in ("ab-report", "monitor"):
         yield _run(name, lambda name=name: _stage(name, settings))  # type: ignore[misc]
@@ -127,9 +126,9 @@ def _command(name: str, settings: Settings) -> None:
     import_module(f"svg_quality.stages.{name}").run(settings)
 
 
-def _explain(settings: Settings) -> None:
-    explain = settings.explain.model_copy(update={"logo": str(min(Path(LOGOS).iterdir()))})
-    _command("explain", settings.model_copy(update={"explain": explain}))
+def _on_one_logo(name: str, settings: Settings) -> None:
+    section = getattr(settings, name).model_copy(update={"logo": str(min(Path(LOGOS).iterdir()))})
+    _command(name, settings.model_copy(update={name: section}))
 
 
 def _rollback(settings: Settings) -> None:
