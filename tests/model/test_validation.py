@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -319,6 +321,25 @@ def test_a_network_that_keeps_nothing_passes() -> None:
 )
 def test_leaks_are_caught(model: nn.Module, caught: str) -> None:
     assert caught in failed(memory_of(model))
+
+
+def test_other_threads_may_build_tuples_meanwhile() -> None:
+    """A tuple that the garbage collector shows before it is whole raises SystemError there."""
+    ended, errors = threading.Event(), []
+
+    def build() -> None:
+        while not ended.is_set():
+            try:
+                tuple(time.sleep(0) for _ in range(100))
+            except SystemError as error:
+                errors.append(error)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    memory_of(Net(), n_calls=5)
+    ended.set()
+    thread.join()
+    assert errors == []
 
 
 def test_a_leak_below_python_is_seen_in_the_process() -> None:

@@ -1,9 +1,10 @@
 """Whether memory stays where it is over many calls.
 
-Four witnesses, since none sees everything: tensors that Python still knows; the pieces of the
-autograd graph that are still held (the graph itself lives outside of Python); what Python
-allocated; and the resident memory of the process, in which the allocator's own noise drowns
-all but gross leaks.
+Four witnesses, since none sees everything: tensors made meanwhile that Python still holds (found
+by weak references: to ask the garbage collector for all objects breaks the tuples that other
+threads are just building); the pieces of the autograd graph that are still held (the graph itself
+lives outside of Python); what Python allocated; and the resident memory of the process, in which
+the allocator's own noise drowns all but gross leaks.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import tracemalloc
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psutil
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from svg_quality.model.modes import mode
 from svg_quality.model.validation.checks import Check, check
@@ -47,6 +50,21 @@ class _Piece:
         self.value = value.detach()
 
 
+class _TensorsMade(TorchFunctionMode):
+    """Knows which of the tensors that were made inside it are still alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.alive.update({id(x): x for x in tree_leaves(made) if isinstance(x, Tensor)})
+        return made
+
+
 def memory_growth(
     model: nn.Module,
     example: Example,
@@ -58,7 +76,7 @@ def memory_growth(
     Args:
         model: in evaluation mode while it is called.
         example: one row of it.
-        n_calls: after a warm-up of a tenth as many, at least 5.
+        n_calls: for the tensors alone first, which also warms up, and again for the rest.
         resident: bytes of the process.
     """
     inputs = example.inputs(1)
@@ -76,7 +94,11 @@ def memory_growth(
     ours = not tracemalloc.is_tracing()
     hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda piece: piece.value)
     with mode(model, training=False), torch.enable_grad(), hooks:
-        call(max(n_calls // 10, 5))
+        with _TensorsMade() as made:  # apart: it takes memory of its own
+            call(5)
+            tensors_before = len(made.alive)
+            call(n_calls)
+            tensors = len(made.alive) - tensors_before
         if ours:
             tracemalloc.start()
         try:
@@ -87,8 +109,8 @@ def memory_growth(
         finally:
             if ours:
                 tracemalloc.stop()
-    tensors, graph, python, memory = (b - a for a, b in zip(before, after, strict=True))
-    return Growth(n_calls, tensors, graph, python, memory, before[3])
+    graph, python, memory = (b - a for a, b in zip(before, after, strict=True))
+    return Growth(n_calls, tensors, graph, python, memory, before[2])
 
 
 def memory_checks(growth: Growth) -> list[Check]:
@@ -110,10 +132,6 @@ def memory_checks(growth: Growth) -> list[Check]:
     ]  # fmt: skip
 
 
-def _state(
-    pieces: weakref.WeakSet[_Piece], resident: Callable[[], int]
-) -> tuple[int, int, int, int]:
+def _state(pieces: weakref.WeakSet[_Piece], resident: Callable[[], int]) -> tuple[int, int, int]:
     gc.collect()
-    # By type, not isinstance: that would ask lazy modules for their class, and some answer.
-    n_tensors = sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
-    return n_tensors, len(pieces), tracemalloc.get_traced_memory()[0], resident()
+    return len(pieces), tracemalloc.get_traced_memory()[0], resident()
