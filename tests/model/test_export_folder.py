@@ -120,12 +120,17 @@ def test_a_damaged_graph_is_refused(bundle: Path, tmp_path: Path) -> None:
         export_folder(bundle, tmp_path / "out", None, None)
 
 
-def test_a_difference_is_the_largest_in_units_of_the_value() -> None:
-    inputs = [{"x": np.array([0.5, 100.0, -3.0])}]
+def test_a_difference_is_the_largest_in_units_of_the_value_and_far_out_of_the_inputs() -> None:
+    inputs = [{"x": np.array([0.5, 8.0, -3.0])}]
     moved = largest_difference(
-        lambda one: [one["x"]], lambda one: [one["x"] + [1e-4, 1e-2, -6e-4]], inputs
+        lambda one: [one["x"]], lambda one: [one["x"] + [1e-4, 1e-3, -6e-4]], inputs
     )
     assert moved == pytest.approx(2e-4)
+    for unit, far in ((1, 10.0), (1e6, 1e6)):  # normal noise, and a million deviations out
+        moved = largest_difference(
+            lambda _: [np.zeros(1)], lambda _: [np.array([3.0])], [{"x": np.array([far])}]
+        )
+        assert moved == pytest.approx(3 / unit)
     for bad in (np.array([0.5, np.nan, 0]), np.zeros(2)):
         assert largest_difference(lambda one: [one["x"]], lambda one, b=bad: [b], inputs) == np.inf
 
