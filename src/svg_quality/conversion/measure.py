@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from time import perf_counter
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +27,9 @@ class Measurement:
     path_count: int
     trace_ms: float
     render_ms: float
+
+
+FIGURES: Final = tuple(f.name for f in fields(Measurement) if f.name != "svg")  # a row keeps these
 
 
 def measure(rgb: np.ndarray, parameters: Parameters) -> Measurement:

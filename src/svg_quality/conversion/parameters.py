@@ -87,6 +87,11 @@ class Parameters:
         """All eleven, in the order of VTracer's signature."""
         return {name: getattr(self, name) for name in NAMES}
 
+    def changed(self) -> dict[str, Any]:
+        """Those that differ from VTracer's defaults."""
+        default = Parameters()
+        return {n: value for n, value in self.as_dict().items() if value != getattr(default, n)}
+
     @property
     def is_everyday(self) -> bool:
         """Whether the set lies in the region people use: 3 bits or more, and curves or lines."""

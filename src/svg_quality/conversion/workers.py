@@ -27,7 +27,7 @@ import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from svg_quality.conversion.images import LogoImage, load_image
-from svg_quality.conversion.measure import Measurement, measure
+from svg_quality.conversion.measure import FIGURES, Measurement, measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.errors import SvgQualityError
 
@@ -247,7 +247,7 @@ def convert_pixels(task: PixelsTask) -> Measurement:
 
 def figures_of(measured: Measurement) -> dict[str, Any]:
     """The fields of a measurement but the SVG itself."""
-    return {name: getattr(measured, name) for name in measured.__slots__ if name != "svg"}
+    return {name: getattr(measured, name) for name in FIGURES}
 
 
 @lru_cache(maxsize=4)

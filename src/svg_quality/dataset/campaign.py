@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from svg_quality.conversion.measure import Measurement
+from svg_quality.conversion.measure import FIGURES
 from svg_quality.conversion.parameters import Parameters, parameters_from
 from svg_quality.conversion.rendering import RENDERER_VERSION
 from svg_quality.conversion.sampling import sample_parameters
@@ -26,8 +26,6 @@ from svg_quality.conversion.similarity import DEFINITION
 from svg_quality.conversion.tracing import VTRACER_VERSION
 from svg_quality.dataset.survey import LogoRecord
 from svg_quality.errors import DatasetError
-
-_NO_FIGURES: Final = dict.fromkeys(name for name in Measurement.__slots__ if name != "svg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class PlannedConversion:
             **self.record.columns(),
             "method": self.method,
             **self.parameters.as_dict(),
-            **(figures or _NO_FIGURES),
+            **(figures or dict.fromkeys(FIGURES)),
             "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "vtracer_version": VTRACER_VERSION,
             "renderer_version": RENDERER_VERSION,

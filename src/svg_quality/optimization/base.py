@@ -8,7 +8,7 @@ begins, as the first conversion of the budget; so no answer is worse than they a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -18,6 +18,7 @@ from svg_quality.optimization.objective import Objective
 if TYPE_CHECKING:
     from svg_quality.optimization.conversions import Conversions
     from svg_quality.optimization.logo import Logo
+    from svg_quality.prediction.bundle import Scores
     from svg_quality.prediction.predictor import Picture
 
 Status = Literal["found", "not_reached", "do_not_vectorise", "unavailable"]
@@ -35,6 +36,11 @@ class Predicted:
     svg_bytes: float
     bytes_low: float
     bytes_high: float
+
+    @classmethod
+    def of(cls, scores: Scores, i: int) -> Predicted:
+        """What was said of one of many sets."""
+        return cls(**{field.name: float(getattr(scores, field.name)[i]) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +134,11 @@ def best_of(attempts: Iterable[Attempt], objective: Objective) -> Attempt | None
     """The measured attempt that the objective ranks first; of equals that nearest the default."""
     measured = [(attempt, attempt.figures) for attempt in attempts]
     ranked = [
-        ((*objective.key(*figures), n_changed(attempt.parameters)), attempt)
+        ((*objective.key(*figures), len(attempt.parameters.changed())), attempt)
         for attempt, figures in measured
         if figures
     ]
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
-
-
-def n_changed(parameters: Parameters) -> int:
-    """Of the eleven, those that differ from VTracer's defaults."""
-    return sum(value != getattr(Parameters(), name) for name, value in parameters.as_dict().items())
 
 
 def conclude(

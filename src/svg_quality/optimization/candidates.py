@@ -17,7 +17,7 @@ import numpy as np
 from svg_quality.conversion.parameters import PRESETS, Parameters
 from svg_quality.optimization.adaptive import N_HALVINGS, moves
 from svg_quality.optimization.base import Predicted
-from svg_quality.optimization.dials import DIALS, SWITCHES, canonical
+from svg_quality.optimization.dials import canonical, within_dials
 from svg_quality.optimization.front import front_layers, pareto_front
 from svg_quality.optimization.residual import Points
 from svg_quality.optimization.residual_priors import residual_inputs
@@ -73,9 +73,7 @@ class Candidates:
 
     def predicted(self, i: int) -> Predicted:
         """What the model says of one."""
-        return Predicted(
-            **{f.name: float(getattr(self.scores, f.name)[i]) for f in fields(Predicted)}
-        )
+        return Predicted.of(self.scores, i)
 
     @property
     def log_bytes(self) -> np.ndarray:
@@ -122,13 +120,8 @@ def _of_neighbours(picture: Picture) -> Iterator[Parameters]:
     """What lies on the measured fronts of the training logos most like the picture."""
     for neighbour in picture.similarity.nearest:
         for i in pareto_front(neighbour.ssim, neighbour.svg_bytes):
-            if _is_wanted(neighbour.parameters[i]):
+            if within_dials(neighbour.parameters[i]):
                 yield neighbour.parameters[i]
-
-
-def _is_wanted(parameters: Parameters) -> bool:
-    dials = all(low <= getattr(parameters, name) <= high for name, (low, high) in DIALS.items())
-    return dials and all(getattr(parameters, name) in SWITCHES[name] for name in SWITCHES)
 
 
 @cache

@@ -52,3 +52,11 @@ def live(parameters: Parameters) -> tuple[str, ...]:
         ('filter_speckle', 'color_precision', 'layer_difference')
     """
     return tuple(name for name in DIALS if without_effect(name, parameters) is None)
+
+
+def within_dials(parameters: Parameters) -> bool:
+    """Whether every dial and switch is where an optimizer could have put it."""
+    turned = all(low <= getattr(parameters, name) <= high for name, (low, high) in DIALS.items())
+    return turned and all(
+        getattr(parameters, name) in choices for name, choices in SWITCHES.items()
+    )

@@ -10,7 +10,6 @@ from svg_quality.conversion.images import LogoImage
 from svg_quality.conversion.rendering import render
 from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.summary import LogoRow, change_text, totals
-from svg_quality.optimization.vtracer_command import changed
 from svg_quality.pages.environment import environment
 from svg_quality.pages.pictures import MAX_SVG_BYTES, pixels_uri, svg_uri
 
@@ -81,6 +80,6 @@ def _card(row: LogoRow, seen: Shown) -> dict[str, Any]:
         "seen": seen,
         "best": best,
         "figures": best.figures if best else None,
-        "changed": changed(best.parameters) if best else {},
+        "changed": best.parameters.changed() if best else {},
         "than_default": change_text(row.saving),
     }

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.optimization.base import Answer, Attempt, conclude
 from svg_quality.optimization.conversions import Conversions
-from svg_quality.optimization.dials import DIALS, SWITCHES, canonical
+from svg_quality.optimization.dials import DIALS, SWITCHES, canonical, within_dials
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.objective import Objective
 
@@ -153,7 +153,5 @@ def _position(parameters: Parameters) -> dict[str, Any]:
 
 def _lies_within(parameters: Parameters) -> bool:
     """Whether the search could propose the set."""
-    plain = Parameters()
-    turned = all(low <= getattr(parameters, name) <= high for name, (low, high) in DIALS.items())
-    thrown = all(getattr(parameters, name) in choices for name, choices in SWITCHES.items())
-    return turned and thrown and parameters.max_iterations == plain.max_iterations
+    usual = Parameters().max_iterations
+    return within_dials(parameters) and parameters.max_iterations == usual

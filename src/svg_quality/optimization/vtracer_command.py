@@ -62,10 +62,4 @@ def changed_text(parameters: Parameters) -> str:
         >>> changed_text(Parameters(mode="polygon", filter_speckle=8))
         'mode=polygon filter_speckle=8'
     """
-    return " ".join(f"{name}={value}" for name, value in changed(parameters).items())
-
-
-def changed(parameters: Parameters) -> dict[str, str | float]:
-    """What differs from VTracer's defaults."""
-    default = Parameters().as_dict()
-    return {name: v for name, v in parameters.as_dict().items() if v != default[name]}
+    return " ".join(f"{name}={value}" for name, value in parameters.changed().items())

@@ -132,7 +132,7 @@ def worth_vectorising(
         ceiling=ceiling,
         n_sets=len(scored),
         interval=picture.interval,
-        evidence=tuple((scored[i], _predicted(scores, i)) for i in places),
+        evidence=tuple((scored[i], Predicted.of(scores, i)) for i in places),
     )
 
 
@@ -186,13 +186,6 @@ def _evidence(scores: Scores, floor: float, ceiling: int, hopeful: np.ndarray) -
 
 def _highest(values: np.ndarray, among: np.ndarray) -> int:
     return int(np.argmax(np.where(among, values, -np.inf)))
-
-
-def _predicted(scores: Scores, i: int) -> Predicted:
-    return Predicted(
-        float(scores.ssim[i]), float(scores.ssim_low[i]), float(scores.ssim_high[i]),
-        float(scores.svg_bytes[i]), float(scores.bytes_low[i]), float(scores.bytes_high[i]),
-    )  # fmt: skip
 
 
 def _reaches(attempt: Attempt, floor: float, ceiling: int) -> bool:
