@@ -18,7 +18,7 @@ from svg_quality.settings import COMMANDS
 ROOT = Path(__file__).parents[1]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 SCRIPT = "\n".join(re.findall(r"```bash\n(.*?)```", RUNBOOK, re.DOTALL))
-SHOWN_ONLY = {"--serve"}  # waits for Ctrl-C: tests/stages/test_inspect_stage.py runs it
+SHOWN_ONLY = {"--serve"}  # waits for Ctrl-C: tests/stages/dataset/test_inspect_stage.py runs it
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from svg_quality.features.inference import OnnxGraph
 from svg_quality.features.store import FeatureStore
 from svg_quality.prediction.bundle import BACKBONE, Bundle
 from svg_quality.settings import Settings
-from svg_quality.stages.assess import ImageInputs
-from svg_quality.stages.convert import CONVERT, TABLE, descriptors_kind
+from svg_quality.stages.dataset.convert import CONVERT, TABLE, descriptors_kind
+from svg_quality.stages.learning.assess import ImageInputs
 from svg_quality.stages.pipeline import run_stage
 from svg_quality.tracking.resolve import ResolvedModel, resolve
 from svg_quality.training.rows import Rows

@@ -28,7 +28,7 @@ from svg_quality.dataset.releases.release import Release
 from svg_quality.evaluation.baselines import fit_and_predict
 from svg_quality.evaluation.metrics import score
 from svg_quality.settings import TrainSettings
-from svg_quality.stages.recipe import recipe_of
+from svg_quality.stages.learning.recipe import recipe_of
 from svg_quality.tracking.store import project_root
 from svg_quality.training.recipe import fit_head
 from svg_quality.training.rows import Rows

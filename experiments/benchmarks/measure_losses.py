@@ -26,8 +26,8 @@ from svg_quality.features.store import FeatureStore
 from svg_quality.model.landscape import loss_landscape
 from svg_quality.model.losses import LossConfig, TrainingLoss
 from svg_quality.model.quality_head import HeadConfig, QualityHead
-from svg_quality.stages.assess import ImageInputs
-from svg_quality.stages.extract import SUMMARY
+from svg_quality.stages.learning.assess import ImageInputs
+from svg_quality.stages.learning.extract import SUMMARY
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import project_root
 from svg_quality.training.data import RowLoader

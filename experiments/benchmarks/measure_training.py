@@ -32,9 +32,9 @@ from svg_quality.features.cache import CachedFeatures
 from svg_quality.features.mapped import map_features
 from svg_quality.features.store import FeatureStore
 from svg_quality.settings import load_settings
-from svg_quality.stages.assess import ImageInputs
-from svg_quality.stages.extract import SUMMARY
-from svg_quality.stages.recipe import recipe_of
+from svg_quality.stages.learning.assess import ImageInputs
+from svg_quality.stages.learning.extract import SUMMARY
+from svg_quality.stages.learning.recipe import recipe_of
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import project_root
 from svg_quality.training.audit import audit_epoch

@@ -13,7 +13,7 @@ from svg_quality.optimization.gallery import Shown, render_gallery, shown
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.summary import COLUMNS, LogoRow, as_csv, as_json, totals
-from svg_quality.stages.optimizing_folder import table_lines
+from svg_quality.stages.using.optimizing_folder import table_lines
 
 
 def attempt(ssim: float, svg_bytes: int, **changed: object) -> Attempt:

@@ -82,7 +82,7 @@ def new_extracted(
     from svg_quality.dataset.releases.release import read_release
     from svg_quality.features.descriptors import DESCRIPTOR_NAMES
     from svg_quality.features.store import FeatureStore
-    from svg_quality.stages.extract import SUMMARY
+    from svg_quality.stages.learning.extract import SUMMARY
     from svg_quality.tracking.identity import Work
     from svg_quality.tracking.lookup import newest_finished
     from svg_quality.tracking.runs import stage_run

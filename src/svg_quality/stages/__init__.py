@@ -1,1 +1,1 @@
-"""One function per MLproject entry point."""
+"""A module per entry point of MLproject, in rooms named like those of their settings."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from svg_quality.settings import (
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         SvgQualityError: anything the user can put right.
     """
     if options.command == "predict":
-        from svg_quality.stages.predict import predict
+        from svg_quality.stages.using.predict import predict
 
         predictor = _settings(options).predictor
         predict(options.image, options.assignments, options.parameters, predictor.model,
@@ -41,8 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
         run_main(_settings(options))
     elif options.command in COMMANDS:
-        name = section_name(options.command)
-        code: int = import_module(f"svg_quality.stages.{name}").run(_settings(options))
+        code: int = module_of(options.command).run(_settings(options))
         return code
     else:
         from svg_quality.stages.pipeline import run_stage
@@ -58,9 +58,14 @@ def run(options: argparse.Namespace) -> int:
 
 def stage_of(command: str) -> Stage:
     """The stage of a sub-command: `verify-pipeline` is ``VERIFY_PIPELINE`` of its module."""
-    name = section_name(command)
-    stage: Stage = getattr(import_module(f"svg_quality.stages.{name}"), name.upper())
+    stage: Stage = getattr(module_of(command), section_name(command).upper())
     return stage
+
+
+def module_of(command: str) -> ModuleType:
+    """The module of a sub-command, in the room of its settings."""
+    room = section_of(command).__module__.rpartition(".")[2]
+    return import_module(f"svg_quality.stages.{room}.{section_name(command)}")
 
 
 def _settings(options: argparse.Namespace) -> Settings:

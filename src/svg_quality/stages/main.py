@@ -12,12 +12,12 @@ from svg_quality.errors import PromotionError
 from svg_quality.prediction.predictor import QualityPredictor
 from svg_quality.settings import Settings
 from svg_quality.stages.console import say
-from svg_quality.stages.convert import CONVERT
-from svg_quality.stages.dataset import DATASET
-from svg_quality.stages.extract import EXTRACT
+from svg_quality.stages.dataset.convert import CONVERT
+from svg_quality.stages.dataset.dataset import DATASET
+from svg_quality.stages.learning.extract import EXTRACT
+from svg_quality.stages.learning.train import REPORT, TRAIN, VERSION_TAG
 from svg_quality.stages.pipeline import reuse_or_run
-from svg_quality.stages.promote import OUTCOME_TAG, PROMOTE, stays_out
-from svg_quality.stages.train import REPORT, TRAIN, VERSION_TAG
+from svg_quality.stages.using.promote import OUTCOME_TAG, PROMOTE, stays_out
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import FinishedRun
 from svg_quality.tracking.registry import MODEL

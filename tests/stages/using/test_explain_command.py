@@ -13,7 +13,7 @@ from svg_quality.optimization.explain import sensitivity
 from svg_quality.optimization.worth import worth_vectorising
 from svg_quality.prediction.predictor import QualityPredictor
 from svg_quality.settings import load_settings
-from svg_quality.stages.explain import run
+from svg_quality.stages.using.explain import run
 
 
 def lines_of(said: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svg_quality.errors import SettingsError, StorageError
-from svg_quality.stages.svg_files import (
+from svg_quality.stages.using.svg_files import (
     check_free,
     check_own,
     is_tracing,

@@ -1,0 +1,1 @@
+"""From logos and logs to a release, checked, kept and sent on."""

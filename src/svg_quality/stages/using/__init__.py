@@ -1,0 +1,1 @@
+"""What a model is for: predictions, parameter choice, the service, promotion."""
