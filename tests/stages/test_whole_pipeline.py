@@ -241,13 +241,13 @@ def test_evaluate_and_promote_by_number(
     assert QualityPredictor().model_version == "1"
 
 
-def test_mlflow_run_train_without_flags(finished: str, project: Path) -> None:
+def test_mlflow_run_train_without_flags(
+    finished: str, project: Path, bare_environment: dict[str, str]
+) -> None:
     """Exactly what the README says, where there is no conda; the run lands in the same store."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    environment["PATH"] = f"{BIN}:/usr/bin:/bin"
     done = subprocess.run(
         ["mlflow", "run", ".", "-e", "train", "-P", "epochs=1"],
-        cwd=project, env=environment, capture_output=True, text=True,
+        cwd=project, env=bare_environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     train = newest_finished("train")
@@ -299,11 +299,11 @@ def test_the_python_examples_of_the_readme_run(finished: str, project: Path) -> 
         exec(compile(example, "README.md", "exec"), {})
 
 
-def test_the_shell_examples_of_the_readme_run(finished: str, project: Path) -> None:
+def test_the_shell_examples_of_the_readme_run(
+    finished: str, project: Path, bare_environment: dict[str, str]
+) -> None:
     """Every command but `make` (CI runs those) and `git clone`, as they stand."""
     shutil.copy(logo(), project / "logo.png")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    environment["PATH"] = f"{BIN}:/usr/bin:/bin"
     lines = [line for block in blocks("bash") for line in block.splitlines()]
     commands = [line.split("  #")[0].strip() for line in lines]
     runnable = [
@@ -312,6 +312,6 @@ def test_the_shell_examples_of_the_readme_run(finished: str, project: Path) -> N
     assert len(runnable) >= 4
     for command in runnable:
         done = subprocess.run(
-            command, shell=True, cwd=project, env=environment, capture_output=True, text=True
+            command, shell=True, cwd=project, env=bare_environment, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
