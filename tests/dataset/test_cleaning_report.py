@@ -54,14 +54,14 @@ def test_the_page_is_one_file_that_says_loudly_what_is_wrong(
     none = find_outliers(table, 1e9)
     found = summarise(table, why, none, 1e9, Correspondence(checked))
     paths = write_cleaning_report(found, {"table": "run r of convert"}, tmp_path / "new")
-    page = paths["html"].read_text()
+    page = paths["html_report"].read_text()
     assert "1 of 2 rows that were converted again do not give what the table says" in page
     assert "SSIM must be 0.75, got 0.5" in page
     assert "run r of convert" in page
     assert "<script" not in page
     assert "http://" not in page
     assert "https://" not in page
-    stored = json.loads(paths["json"].read_text())
+    stored = json.loads(paths["metrics"].read_text())
     assert stored["correspondence"] == {
         "rows": 2, "agreeing": 1, "largest_ssim_difference": 0.25, "ssim_tolerance": 1e-6,
         "findings": [{"conversion_id": "b" * 64, "finding": "SSIM must be 0.75, got 0.5"}],
@@ -72,7 +72,7 @@ def test_a_clean_table_says_so(tmp_path: Path, many_rows: pd.DataFrame) -> None:
     checked = pd.DataFrame({"conversion_id": ["a" * 64], "ssim_difference": [0.0]})
     agreeing = Correspondence(checked.assign(finding=pd.Series([None], dtype="str")))
     found = summarise(many_rows, reasons(many_rows), find_outliers(many_rows, 1e9), 1e9, agreeing)
-    page = write_cleaning_report(found, {}, tmp_path)["html"].read_text()
+    page = write_cleaning_report(found, {}, tmp_path)["html_report"].read_text()
     assert "No row had to be set aside" in page
     assert "is 0. All of them agree." in page
     assert 'role="alert"' not in page

@@ -58,7 +58,7 @@ def test_as_many_folds_as_logos_beside_the_test_and_no_more() -> None:
     assert sorted(set(assign_folds(images, n_folds=2, seed=0))) == [HELD_OUT, 0, 1]
     with pytest.raises(
         DatasetError,
-        match=r"^folds must be at most as many as the unlike logos outside the test split, "
+        match=r"^folds must be at most as many as the distinct logos outside the test split, "
         r"got 4 for 3$",
     ):
         assign_folds(images, n_folds=4, seed=0)
@@ -68,5 +68,5 @@ def test_refuses_a_single_logo_beside_the_test() -> None:
     images = many_images(4, group_size=1).assign(
         synthetic=[True, True, False, False], split=["train", "train", "train", "test"]
     )
-    with pytest.raises(DatasetError, match=r"at least 2 unlike real logos .* got 1"):
+    with pytest.raises(DatasetError, match=r"at least 2 distinct real logos .* got 1"):
         assign_folds(images, n_folds=5, seed=0)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from svg_quality.dataset.inventory.coverage import WANTED
 from svg_quality.dataset.inventory.distributions import distributions
-from svg_quality.dataset.inventory.page import heat_map, inventory_page
+from svg_quality.dataset.inventory.page import heat_map, write_inventory
 from svg_quality.dataset.inventory.report import NEEDED, TEXTS, take_inventory
 from svg_quality.dataset.tables import AS_LOGGED, conversions_table
 from svg_quality.errors import DatasetError
@@ -68,12 +69,12 @@ def test_many_reasons_are_counted_even_where_they_are_not_told(make_row: Row) ->
     assert sum(totals["failed_by_reason"].values()) + totals["failed_for_other_reasons"] == 60
 
 
-def test_a_table_of_failures_is_told_without_a_figure(make_row: Row) -> None:
+def test_a_table_of_failures_is_told_without_a_figure(make_row: Row, tmp_path: Path) -> None:
     report = take(conversions_table([failed(make_row, "a", "it hung")]))
     assert report["distributions"]["ssim"]["full"]["mean"] is None
     assert report["coverage"]["share_of_pair_cells"] == 0
     assert report["recommendation"]["conversions"] == 0  # no picture that can be converted
-    assert "Inventory" in page_of(report, [])
+    assert "Inventory" in page_of(report, [], tmp_path)
 
 
 def test_distributions_are_those_of_numpy(many_rows: pd.DataFrame) -> None:
@@ -98,14 +99,14 @@ def test_psnr_of_perfect_tracings_is_missing_and_counted(mixed: pd.DataFrame) ->
 
 
 def test_what_a_collected_log_did_not_give_is_missing_and_said(
-    mixed: pd.DataFrame, make_row: Row
+    mixed: pd.DataFrame, make_row: Row, tmp_path: Path
 ) -> None:
     unknown = dict.fromkeys(("ssim_worst_tile", "mse", "psnr", "svg_bytes", "path_count"))
     logged = make_row("b", method="collected", ssim_definition=AS_LOGGED, **unknown)
     report = take(pd.concat([mixed, conversions_table([logged])]))
     told = {name: figure["full"]["n_missing"] for name, figure in report["distributions"].items()}
     assert told == {"ssim": 0, "mse": 1, "psnr": 2, "svg_bytes": 1}
-    assert "In 1 more rows it is missing because a collected log" in page_of(report, [])
+    assert "In 1 more rows it is missing because a collected log" in page_of(report, [], tmp_path)
 
 
 def test_equal_values_can_be_told() -> None:
@@ -200,16 +201,20 @@ def test_an_empty_table_is_refused(mixed: pd.DataFrame) -> None:
         take(mixed.head(0))
 
 
-def page_of(report: dict[str, Any], recommendation: list[dict[str, Any]]) -> str:
+def page_of(report: dict[str, Any], recommendation: list[dict[str, Any]], folder: Path) -> str:
     report["recommendation"] |= {"filled_before": 0, "command": "svg-quality convert --fill-gaps"}
     table = {"run": "abc", "stage": "convert", "digest": "0" * 64}
-    return inventory_page({"table": table, **report}, recommendation)
+    written = write_inventory({"table": table, **report}, recommendation, folder)
+    assert json.loads(written["metrics"].read_text())["totals"] == report["totals"]
+    return written["html_report"].read_text()
 
 
-def test_the_page_is_one_file_that_says_what_the_report_says(many_rows: pd.DataFrame) -> None:
+def test_the_page_is_one_file_that_says_what_the_report_says(
+    many_rows: pd.DataFrame, tmp_path: Path
+) -> None:
     taken = take_inventory(many_rows, n_recommended=30, seed=0)
     recommendation = [each.as_dict() for each in taken.recommended]
-    page = page_of(taken.report, recommendation)
+    page = page_of(taken.report, recommendation, tmp_path)
     assert "svg-quality convert --fill-gaps" in page
     assert recommendation[0]["why"] in page
     assert taken.report["gaps"]["ranked"][0]["cell"] in page
@@ -218,10 +223,10 @@ def test_the_page_is_one_file_that_says_what_the_report_says(many_rows: pd.DataF
     assert "<script" not in page
 
 
-def test_names_from_outside_cannot_write_html(make_row: Row) -> None:
+def test_names_from_outside_cannot_write_html(make_row: Row, tmp_path: Path) -> None:
     rows = [make_row("a", source="<b>x</b>/<i>.png"), failed(make_row, "b", "<script>1</script>")]
     taken = take_inventory(conversions_table(rows), n_recommended=3, seed=0)
-    page = page_of(taken.report, [each.as_dict() for each in taken.recommended])
+    page = page_of(taken.report, [each.as_dict() for each in taken.recommended], tmp_path)
     assert "<script>" not in page
     assert "<b>" not in page
 

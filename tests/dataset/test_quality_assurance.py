@@ -260,11 +260,11 @@ def test_the_json_has_every_finding_and_the_page_twenty(
 ) -> None:
     table["source"] = "/home/janeroe/a.png"
     paths = write_qa(assure(table, library), tmp_path, "A title <b>")
-    told = json.loads(paths["json"].read_text())
+    told = json.loads(paths["metrics"].read_text())
     checks = {c["name"]: c for section in told["sections"] for c in section["checks"]}
     assert told["verdict"] == "fail"
     assert len(checks["private_cells"]["findings"]) == checks["private_cells"]["n_findings"] == 30
-    page = paths["html"].read_text()
+    page = paths["html_report"].read_text()
     assert page.count("user name in a path in column source") == 20
     assert "30 findings, the first 20 of them" in page.replace("\n", " ")
     assert "A title &lt;b&gt;" in page

@@ -15,8 +15,7 @@ from PIL import Image
 
 from svg_quality.dataset.assurance import safety
 from svg_quality.dataset.assurance.image_headers import kind_of, promised_pixels
-from svg_quality.dataset.assurance.safety import drawn_elements, scan_file, threats
-from svg_quality.dataset.assurance.xml_content import read_xml
+from svg_quality.dataset.assurance.safety import scan_file, threats
 from svg_quality.dataset.logos import discover_logos
 
 SVG = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -140,25 +139,6 @@ def test_a_drawing_that_uses_nothing_from_outside_is_safe() -> None:
 def test_decompression_bombs_are_found(data: bytes, fact: str) -> None:
     found = [threat.fact for threat in threats(data) if threat.kind == safety.BOMB]
     assert any(fact in text for text in found), found
-
-
-def levels(n_levels: int, n_uses: int) -> bytes:
-    groups = [
-        f"<g id='g{level}'>" + f"<use href='#g{level - 1}'/>" * n_uses + "</g>"
-        for level in range(1, n_levels + 1)
-    ]
-    return svg("<path id='g0'/>" + "".join(groups))
-
-
-def test_elements_drawn_by_use_are_counted_as_a_viewer_would() -> None:
-    """Independent: unrolled by recursion, as the specification words it."""
-
-    def unrolled(level: int) -> int:
-        return 1 if level == 0 else 1 + 3 * (1 + unrolled(level - 1))
-
-    expected = 1 + sum(unrolled(level) for level in range(5))
-    assert drawn_elements(read_xml(levels(4, 3))) == expected
-    assert safety.BOMB in kinds(levels(9, 10))
 
 
 def test_a_large_flat_drawing_is_no_bomb_and_is_read_in_time() -> None:

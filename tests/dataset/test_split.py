@@ -130,10 +130,10 @@ def test_a_split_does_not_depend_on_order_or_group_numbers_but_on_the_seed() -> 
 
 
 def test_refuses_to_split_too_few() -> None:
-    with pytest.raises(DatasetError, match="at least 3 unlike real logos, got 2"):
+    with pytest.raises(DatasetError, match="at least 3 distinct real logos, got 2"):
         assign_splits(many_images(4), seed=0)
     synthetic = many_images(10, group_size=1).assign(synthetic=[True] * 8 + [False] * 2)
-    with pytest.raises(DatasetError, match="at least 3 unlike real logos, got 2"):
+    with pytest.raises(DatasetError, match="at least 3 distinct real logos, got 2"):
         assign_splits(synthetic, seed=0)
 
 

@@ -22,7 +22,8 @@ from svg_quality.dataset.logos import LOGO_TYPES, LogoFile
 from svg_quality.dataset.splits.split import assign_splits
 from svg_quality.dataset.survey import SurveyTask
 from svg_quality.errors import DatasetError
-from svg_quality.features.descriptors import describe, estimate_logo_type
+from svg_quality.features.descriptors import describe
+from svg_quality.features.logo_type import estimate_logo_type
 
 SEEDS = st.integers(0, 2**40)
 

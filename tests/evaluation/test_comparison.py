@@ -79,7 +79,7 @@ def test_few_logos_make_no_verdict() -> None:
     few = GROUPS < 9
     ours, theirs = errors(3, 0.05)
     got = mean_difference(ours[few], theirs[few], GROUPS[few], 0.0005)
-    assert (got.verdict, got.reason) == ("no difference", "9 unlike logos are too few to tell")
+    assert (got.verdict, got.reason) == ("no difference", "9 distinct logos are too few to tell")
 
 
 def test_a_difference_made_by_one_logo_is_not_confirmed_by_wilcoxon() -> None:

@@ -4,12 +4,13 @@ import json
 import math
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from svg_quality.features.analysis.page import analysis_page
+from svg_quality.features.analysis.page import write_analysis
 from svg_quality.features.analysis.report import (
     Conversions,
     Pictures,
@@ -105,8 +106,10 @@ class Checked(HTMLParser):
         self.text += data
 
 
-def test_the_page_is_whole_and_says_it(report: dict[str, Any]) -> None:
-    page = analysis_page(report, ["The backbone is <random>."])
+def test_the_page_is_whole_and_says_it(report: dict[str, Any], tmp_path: Path) -> None:
+    written = write_analysis(report, tmp_path, ["The backbone is <random>."])
+    assert json.loads(written["metrics"].read_text()) == json.loads(json.dumps(report))
+    page = written["html_report"].read_text()
     checked = Checked()
     checked.feed(page)
     assert checked.open == []
@@ -127,10 +130,10 @@ def test_the_page_is_whole_and_says_it(report: dict[str, Any]) -> None:
     ],
 )
 def test_odd_reports_have_a_page_too(
-    report: dict[str, Any], change: Callable[[dict[str, Any]], None]
+    report: dict[str, Any], change: Callable[[dict[str, Any]], None], tmp_path: Path
 ) -> None:
     told = json.loads(json.dumps(report))
     change(told)
     checked = Checked()
-    checked.feed(analysis_page(told))
+    checked.feed(write_analysis(told, tmp_path)["html_report"].read_text())
     assert checked.open == []

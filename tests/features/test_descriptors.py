@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svg_quality.errors import ImageError
-from svg_quality.features.descriptors import (
-    DESCRIPTOR_NAMES,
-    WORKING_SIDE,
-    complexity,
-    describe,
-    estimate_logo_type,
-)
+from svg_quality.features.descriptors import DESCRIPTOR_NAMES, WORKING_SIDE, describe
 from svg_quality.features.probes import PROBE_NAMES, probe
 
 
@@ -74,7 +68,6 @@ def test_any_picture_has_finite_descriptors_and_the_same_ones_twice(
     assert once.dtype == np.float32
     assert np.isfinite(once).all()
     assert np.array_equal(once, describe(picture.copy(), 0.5))
-    assert 0 <= complexity(once) <= 1
 
 
 def test_the_probes_come_last() -> None:
@@ -88,28 +81,6 @@ def test_larger_pictures_are_described_at_the_working_side() -> None:
     assert seen["log_regions_p6"] == small["log_regions_p6"]
     assert seen["log_kept_p6_f4_l16"] == pytest.approx(math.log1p(3))  # 9 px are 576 here
     assert seen["log_height"] == pytest.approx(math.log(512))
-
-
-def test_types_follow_their_rules() -> None:
-    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 200, 0).repeat(3, 2)
-    letters = np.full((100, 200, 3), 255, np.uint8)
-    for column in range(10, 180, 20):
-        letters[40:60, column : column + 8] = 0
-    rng = np.random.default_rng(0)
-    tiles = np.kron(rng.integers(0, 2, (16, 16), dtype=np.uint8) * 255, np.ones((12, 12), np.uint8))
-    checks = tiles.copy()
-    checks[::24] = 128
-    assert estimate_logo_type(describe(ramp, 0.0)) == "gradient"
-    assert estimate_logo_type(describe(letters, 0.0)) == "text"
-    assert estimate_logo_type(describe(squares(), 0.0)) == "simple"
-
-
-def test_complexity_grows_with_what_there_is_to_trace() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    blank = np.full((64, 64, 3), 255, np.uint8)
-    values = [complexity(describe(picture, 0.0)) for picture in (blank, squares(), noise)]
-    assert values == sorted(values)
-    assert values[0] < 0.05
 
 
 @pytest.mark.parametrize(

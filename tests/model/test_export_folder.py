@@ -151,11 +151,11 @@ def test_too_large_or_too_far_is_said_and_what_is_only_told_is_not() -> None:
 
 def test_page_and_json_are_whole(tmp_path: Path) -> None:
     written = write_export(summary_of(3, np.inf), tmp_path, "svg-quality <1>")
-    page = written["html"].read_text()
+    page = written["html_report"].read_text()
     assert "svg-quality &lt;1&gt;" in page
     assert "No &lt;b&gt;." in page
     assert "src=" not in page.replace("img-src", "")
-    told = json.loads(written["json"].read_text())
+    told = json.loads(written["metrics"].read_text())
     assert told["comparisons"][0]["largest"] is None
     assert told["failed"] == ["head differs by inf (at most 1e-05)"]
     assert told["files"][0]["sha256"] == "ab"

@@ -50,7 +50,7 @@ def test_the_quantile_by_hand() -> None:
     assert hierarchical_quantile(scores, groups, 0.51) == 4
     assert hierarchical_quantile(scores, groups, 0.75) == 5
     with pytest.raises(
-        ModelError, match="needs at least 4 unlike logos to be calibrated on, got 3"
+        ModelError, match="needs at least 4 distinct logos to be calibrated on, got 3"
     ):
         hierarchical_quantile(scores, groups, 0.8)
 

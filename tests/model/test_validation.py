@@ -85,7 +85,7 @@ def test_a_sound_network_passes_and_is_left_as_it_was(tmp_path: Path) -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not model.first._forward_hooks
     written = write_validation(ValidationReport((report,)), tmp_path)
-    assert json.loads(written["json"].read_text())["verdict"] == "pass"
+    assert json.loads(written["metrics"].read_text())["verdict"] == "pass"
 
 
 @pytest.mark.parametrize(
@@ -551,10 +551,10 @@ def test_a_report_names_what_failed_and_is_strict_json(tmp_path: Path) -> None:
     whole = ValidationReport((report,), context={"run": "abc"})
     assert "the <head>, gradients: exploding" in whole.failed
     written = write_validation(whole, tmp_path)
-    said = json.loads(written["json"].read_text(), parse_constant=lambda name: math.inf / 0)
+    said = json.loads(written["metrics"].read_text(), parse_constant=lambda name: math.inf / 0)
     assert said["verdict"] == "fail"
     assert said["networks"][0]["gradients"][0]["norm"] == "nan"
-    page = written["html"].read_text()
+    page = written["html_report"].read_text()
     assert "the &lt;head&gt;, gradients: exploding" in page
     assert '<span class="verdict fail">✗ fail</span>' in page
     assert '<span class="verdict pass">✓ pass</span>' in page

@@ -37,6 +37,14 @@ def test_logarithmic_axes_make_ratios_equal() -> None:
     assert [text for _, text in thousands.x.ticks][-1] == "1,500"
 
 
+def test_whole_numbers_have_whole_ticks() -> None:
+    chart = line_chart("t", "d", {"a": ([0, 1, 2], [2, 2, 2])}, ("trial", "epochs"))
+    assert [text for _, text in chart.x.ticks] == ["0", "1", "2"]
+    assert [text for _, text in chart.y.ticks] == ["2"]
+    parts = line_chart("t", "d", {"a": ([0, 1, 2], [0.5, 1, 1])}, ("x", "y"))
+    assert "0.6" in [text for _, text in parts.y.ticks]
+
+
 def test_a_point_that_is_not_finite_is_a_gap() -> None:
     chart = line_chart("t", "d", {"a": ([1, 2, 3], [1, math.nan, 3])}, ("x", "y"))
     assert chart.marks[0].path.count("M") == 2

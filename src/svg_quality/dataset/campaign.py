@@ -25,6 +25,7 @@ from svg_quality.conversion.sampling import sample_parameters
 from svg_quality.conversion.similarity import DEFINITION
 from svg_quality.conversion.tracing import VTRACER_VERSION
 from svg_quality.dataset.survey import LogoRecord
+from svg_quality.dataset.whole_lines import drop_unfinished_line
 from svg_quality.errors import DatasetError
 
 
@@ -138,7 +139,9 @@ class ConversionLog:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(f"{self.path}.lock", timeout=0):
-                self._drop_unfinished_line()
+                if self.path.exists():
+                    with self.path.open("rb+") as log:
+                        drop_unfinished_line(log)
                 yield self
         except Timeout:
             raise DatasetError(
@@ -149,10 +152,3 @@ class ConversionLog:
         """Add one row; once this returns, killing the process does not lose it."""
         with self.path.open("ab") as log:
             log.write(json.dumps(row, allow_nan=False).encode() + b"\n")
-
-    def _drop_unfinished_line(self) -> None:
-        if not self.path.exists():
-            return
-        with self.path.open("rb+") as log:
-            data = log.read()
-            log.truncate(data.rfind(b"\n") + 1)

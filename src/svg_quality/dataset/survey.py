@@ -14,7 +14,8 @@ from svg_quality.conversion.images import LogoImage, check_colours, load_image
 from svg_quality.conversion.workers import Outcome, run_isolated
 from svg_quality.dataset.library import LogoLibrary, jpeg_copy
 from svg_quality.dataset.logos import LogoFile
-from svg_quality.features.descriptors import complexity, describe, estimate_logo_type
+from svg_quality.features.descriptors import describe
+from svg_quality.features.logo_type import complexity, estimate_logo_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,8 @@ import pandas as pd
 from svg_quality.evaluation.reporting import charts
 from svg_quality.evaluation.reporting.verdicts import judge_alone
 from svg_quality.evaluation.residuals import OUTLIER_SCORE
-from svg_quality.evaluation.strict_json import strict_json
-from svg_quality.pages.environment import environment
+from svg_quality.pages.report_files import write_report_files
 
-HTML_NAME: Final = "evaluation.html"
-JSON_NAME: Final = "metrics.json"
 COLUMNS: Final = {  # figure: heading, digits
     "mae": ("MAE", 4), "rmse": ("RMSE", 4), "mse": ("MSE", 5), "r2": ("R²", 3),
     "pearson": ("Pearson", 3), "spearman": ("Spearman", 3), "within_0.05": ("Within 0.05", 3),
@@ -41,7 +38,7 @@ FIGURE_LABELS: Final = {
 def write_evaluator_page(
     results: Mapping[str, Any], name: str, output_dir: Path
 ) -> dict[str, Path]:
-    """Write ``evaluation.html`` and ``metrics.json``; gives their paths.
+    """Write ``evaluation.html`` and ``metrics.json``, see `write_report_files`.
 
     Args:
         results: of `ModelEvaluator`.
@@ -52,7 +49,9 @@ def write_evaluator_page(
     rows = pd.DataFrame({"ssim": measured, "predicted_ssim": predicted, "region": "everyday"})
     drawn = charts.thinned(rows)
     lines = {"all rows": results, **results["bands"], **results["types"]}
-    page = environment("svg_quality.evaluation").get_template("evaluator.html.j2").render(
+    return write_report_files(
+        output_dir, "evaluation", results, "svg_quality.evaluation", "evaluator.html.j2",
+        json_stem="metrics",
         name=name,
         results=results,
         lines={key: line for key, line in lines.items() if line["n"]},
@@ -71,8 +70,3 @@ def write_evaluator_page(
         max_dots=charts.MAX_DOTS,
         figure_labels=FIGURE_LABELS,
     )  # fmt: skip
-    output_dir.mkdir(parents=True, exist_ok=True)
-    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
-    html_path.write_text(page, encoding="utf-8")
-    json_path.write_text(strict_json(results), encoding="utf-8")
-    return {"html_report": html_path, "metrics": json_path}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,25 +10,25 @@ from svg_quality.evaluation.fold_scores import METRICS, MODEL, RIVAL
 from svg_quality.evaluation.metrics import REGIONS
 from svg_quality.evaluation.reporting.scoreboard import TARGETS
 from svg_quality.pages.charts import Chart
-from svg_quality.pages.environment import environment
 from svg_quality.pages.lines import line_chart
+from svg_quality.pages.report_files import write_report_files
 
-HTML_NAME: Final = "cross_validation.html"
-JSON_NAME: Final = "cross_validation.json"
 _SYSTEMS: Final = {MODEL: "this model", RIVAL: "gradient boosting", "mean": "mean"}
 
 
 def write_fold_page(
     scores: Mapping[str, Any], facts: Mapping[str, str], folder: Path
 ) -> dict[str, Path]:
-    """Write both; gives the paths as ``page`` and ``figures``.
+    """Write ``cross_validation.html`` and ``.json``, see `write_report_files`.
 
     Args:
         scores: of `score_folds`.
         facts: what was measured on what, by heading.
         folder: made where it does not exist.
     """
-    page = environment("svg_quality.evaluation").get_template("cross_validation.html.j2").render(
+    return write_report_files(
+        folder, "cross_validation", {"facts": facts, **scores},
+        "svg_quality.evaluation", "cross_validation.html.j2",
         scores=scores,
         facts=facts,
         regions=REGIONS,
@@ -40,12 +39,6 @@ def write_fold_page(
         model=MODEL,
         rival=RIVAL,
     )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {"page": folder / HTML_NAME, "figures": folder / JSON_NAME}
-    paths["page"].write_text(page, encoding="utf-8")
-    figures = json.dumps({"facts": facts, **scores}, indent=2, allow_nan=False)
-    paths["figures"].write_text(figures + "\n", encoding="utf-8")
-    return paths
 
 
 def _by_fold(scores: Mapping[str, Any], region: str) -> Chart:

@@ -56,14 +56,14 @@ def unseen(n_groups: int, n_images: int, n_left_out: int) -> Gate:
     """Whether there are test logos enough.
 
     Args:
-        n_groups: unlike logos that are left.
+        n_groups: distinct logos that are left.
         n_images: their pictures.
         n_left_out: pictures that the challenger learned from, or from a near-duplicate of.
     """
     left_out = f"; {n_left_out} pictures left out, the challenger learned from them or their like"
-    reason = f"{n_groups} unlike test logos that neither model learned from"
+    reason = f"{n_groups} distinct test logos that neither model learned from"
     if n_groups < MIN_GROUPS:
-        reason = f"at least {MIN_GROUPS} unlike test logos must tell, and there are {n_groups}"
+        reason = f"at least {MIN_GROUPS} distinct test logos must tell, and there are {n_groups}"
     figures = {"n_groups": n_groups, "n_images": n_images, "n_images_left_out": n_left_out}
     return Gate(
         "unseen", n_groups >= MIN_GROUPS, reason + (left_out if n_left_out else ""), figures
@@ -103,7 +103,7 @@ def better(champion: pd.DataFrame, challenger: pd.DataFrame, n_draws: int) -> Ga
     }
     sizes = _sizes("SSIM", told)
     if told.verdict != "better":
-        said = "it errs more" if told.verdict == "worse" else "no difference is shown"
+        said = "it errs more" if told.verdict == "worse" else "it is not shown to err less"
         return Gate("better", False, f"{said}: {sizes}", figures)
     if worse:
         region, target, difference = worse[0]
@@ -148,7 +148,7 @@ def covers(
     figures = {"n_groups": n_groups, "regions": found, "ssim_bands": bands, "ssim_width": width}
     short, reason = _shortfall(found)
     if n_groups < MIN_GROUPS and first:
-        reason = f"not judged on {n_groups} unlike test logos, where {MIN_GROUPS} would tell"
+        reason = f"not judged on {n_groups} distinct test logos, where {MIN_GROUPS} would tell"
         return Gate("covers", True, reason, figures)
     return Gate("covers", not short, reason, figures)
 
@@ -191,7 +191,10 @@ def sane(rows: pd.DataFrame) -> Gate:
         for name, count in counted.items()
         if count
     ]
-    reason = f"its predictions are not sound: {bad[0]}" if bad else "its predictions are sound"
+    reason = (
+        f"its predictions are not sound: {bad[0]}" if bad
+        else "each prediction is a possible figure, within its own interval"
+    )  # fmt: skip
     return Gate("sane", not bad, reason, counted)
 
 
@@ -272,5 +275,5 @@ def _sizes(named: str, told: Difference) -> str:
     return (
         f"mean absolute error of {named} {told.contender:.4f} against {told.reference:.4f}, "
         f"difference {told.difference:+.4f} (95% interval {told.low:+.4f} to {told.high:+.4f}) "
-        f"on {told.n_groups} unlike logos"
+        f"on {told.n_groups} distinct logos"
     )

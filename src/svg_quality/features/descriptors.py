@@ -11,14 +11,13 @@ size are scaled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 
 from svg_quality.errors import ImageError
+from svg_quality.features.box_ssim import C2, Luminance, box_ssim, luminance_of
 from svg_quality.features.probes import PROBE_NAMES, probe
 from svg_quality.features.regions import Regions, find_regions
 
@@ -53,17 +52,6 @@ DESCRIPTOR_NAMES: Final[tuple[str, ...]] = (
     *PROBE_NAMES,
 )
 
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # SSIM's constants
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Luminance:
-    """The luminance with what a box SSIM needs of it; float32 ``(H, W)`` each."""
-
-    values: np.ndarray
-    mean: np.ndarray
-    variance: np.ndarray
-
 
 def describe(rgb: np.ndarray, transparent_share: float) -> np.ndarray:
     """Describe a picture.
@@ -85,7 +73,7 @@ def describe(rgb: np.ndarray, transparent_share: float) -> np.ndarray:
     small = _reduced(rgb)
     shrink = small.shape[0] * small.shape[1] / (rgb.shape[0] * rgb.shape[1])
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    luminance = _luminance(gray)
+    luminance = luminance_of(gray)
     dark = gray < 128
     simple = {
         "log_height": math.log(rgb.shape[0]),
@@ -117,37 +105,6 @@ def _reduced(rgb: np.ndarray) -> np.ndarray:
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
 
 
-def _luminance(gray: np.ndarray) -> _Luminance:
-    values = gray.astype(np.float32)
-    mean = _box(values)
-    return _Luminance(values, mean, np.maximum(_box(values * values) - mean * mean, 0))
-
-
-def _box(values: np.ndarray) -> np.ndarray:
-    return cv2.blur(values, (9, 9))
-
-
-def _box_ssim(x: _Luminance, y: np.ndarray) -> float:
-    """A quick relative of the label: luminance only, 9 px box windows, float32."""
-    mean, variance, covariance = _box(y), _box(y * y), _box(x.values * y)
-    product = x.mean * mean
-    mean *= mean
-    variance -= mean
-    covariance -= product
-    product *= 2
-    product += _C1
-    covariance *= 2
-    covariance += _C2
-    product *= covariance  # above the line
-    mean += x.mean * x.mean
-    mean += _C1
-    variance += x.variance
-    variance += _C2
-    mean *= variance  # below it
-    product /= mean
-    return float(product.mean())
-
-
 def _tones(rgb: np.ndarray, gray: np.ndarray) -> dict[str, float]:
     shares = np.bincount(gray.ravel(), minlength=256) / gray.size
     used = shares[shares > 0]
@@ -161,7 +118,7 @@ def _tones(rgb: np.ndarray, gray: np.ndarray) -> dict[str, float]:
     }
 
 
-def _edges(luminance: _Luminance) -> dict[str, float]:
+def _edges(luminance: Luminance) -> dict[str, float]:
     across = cv2.Sobel(luminance.values, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(luminance.values, cv2.CV_32F, 0, 1)
     slope = np.sqrt(across * across + down * down) / 8  # grey levels per px
@@ -194,7 +151,7 @@ def _colors(rgb: np.ndarray) -> dict[str, float]:
     }
 
 
-def _losses(luminance: _Luminance, gray: np.ndarray) -> dict[str, float]:
+def _losses(luminance: Luminance, gray: np.ndarray) -> dict[str, float]:
     """What smoothing and shrinking would cost: stand-ins for fitted curves."""
     height, width = gray.shape
     values = luminance.values
@@ -205,24 +162,24 @@ def _losses(luminance: _Luminance, gray: np.ndarray) -> dict[str, float]:
 
     return {
         "log_variance": float(np.log1p(luminance.variance).mean()),
-        "flatness": float((_C2 / (luminance.variance + _C2)).mean()),
-        "ssim_median3": _box_ssim(luminance, cv2.medianBlur(gray, 3).astype(np.float32)),
-        "ssim_median5": _box_ssim(luminance, cv2.medianBlur(gray, 5).astype(np.float32)),
-        "ssim_blur1": _box_ssim(luminance, cv2.GaussianBlur(values, (5, 5), 1)),
-        "ssim_blur2": _box_ssim(luminance, cv2.GaussianBlur(values, (9, 9), 2)),
-        "ssim_half": _box_ssim(luminance, shrunk(2)),
-        "ssim_quarter": _box_ssim(luminance, shrunk(4)),
+        "flatness": float((C2 / (luminance.variance + C2)).mean()),
+        "ssim_median3": box_ssim(luminance, cv2.medianBlur(gray, 3).astype(np.float32)),
+        "ssim_median5": box_ssim(luminance, cv2.medianBlur(gray, 5).astype(np.float32)),
+        "ssim_blur1": box_ssim(luminance, cv2.GaussianBlur(values, (5, 5), 1)),
+        "ssim_blur2": box_ssim(luminance, cv2.GaussianBlur(values, (9, 9), 2)),
+        "ssim_half": box_ssim(luminance, shrunk(2)),
+        "ssim_quarter": box_ssim(luminance, shrunk(4)),
     }
 
 
-def _binary(rgb: np.ndarray, luminance: _Luminance, dark: np.ndarray) -> dict[str, float]:
+def _binary(rgb: np.ndarray, luminance: Luminance, dark: np.ndarray) -> dict[str, float]:
     """What colormode binary will do: black where the luminance is under 128."""
     drawn = np.where(dark, np.uint8(0), np.uint8(255))
     contacts = np.count_nonzero(dark[:, 1:] != dark[:, :-1]) + np.count_nonzero(
         dark[1:] != dark[:-1]
     )
     return {
-        "binary_ssim": _box_ssim(luminance, drawn.astype(np.float32)),
+        "binary_ssim": box_ssim(luminance, drawn.astype(np.float32)),
         "binary_error": cv2.norm(rgb, cv2.merge([drawn] * 3), cv2.NORM_L1) / (rgb.size * 255),
         "binary_share": float(dark.mean()),
         "binary_boundary": contacts / dark.size,
@@ -246,7 +203,7 @@ def _binary_by_speckle(areas: np.ndarray, shrink: float, size: int) -> np.ndarra
     return np.concatenate([np.log1p(kept.sum(1)), (~kept * areas).sum(1) / size])
 
 
-def _by_bits(regions: Regions, luminance: _Luminance, shrink: float) -> np.ndarray:
+def _by_bits(regions: Regions, luminance: Luminance, shrink: float) -> np.ndarray:
     size = luminance.values.size
     first, second = regions.first, regions.second
     total = regions.colors.sum(1)
@@ -262,9 +219,9 @@ def _by_bits(regions: Regions, luminance: _Luminance, shrink: float) -> np.ndarr
         _corners(regions.labels) / size,
         (765 - np.minimum(total[first], total[second])).sum() / (765 * size),  # cutout's seams
         regions.differences.sum() / (765 * size),
-        _box_ssim(luminance, flat),
+        box_ssim(luminance, flat),
         cv2.norm(flat, luminance.values, cv2.NORM_L2) / math.sqrt(size),
-        _box_ssim(luminance, merged),
+        box_ssim(luminance, merged),
         math.log1p(np.count_nonzero(areas)),
         np.count_nonzero(into[first] != into[second]) / size,
     ])  # fmt: skip
@@ -300,39 +257,3 @@ def _by_grid(regions: Regions, shrink: float) -> np.ndarray:
         np.log(1e-5 + np.maximum(error.sum() - kept(error), 0)).ravel(),
         (1 - kept(regions.areas) / size).ravel(),
     ])  # fmt: skip
-
-
-def complexity(descriptors: np.ndarray) -> float:
-    """How much there is to trace, in [0, 1].
-
-    The mean of three shares at the default precision of 6 bits: boundary length per pixel over
-    0.3, logarithm of the kept regions over that of 1,000, luminance entropy over 8 bits; each
-    at most 1.
-    """
-    value = _named(descriptors)
-    boundary = min(value("boundary_p6") / 0.3, 1.0)
-    regions = min(value("log_kept_p6_f4_l16") / math.log(1000), 1.0)
-    return (boundary + regions + min(value("entropy") / 8, 1.0)) / 3
-
-
-def estimate_logo_type(descriptors: np.ndarray) -> str:
-    """``gradient``, ``complex``, ``text`` or ``simple``, by the first rule that holds.
-
-    * gradient: over 5% of the pixels have a soft slope (0.4 to 4 grey levels per px) and lie
-      more than 8 px from any edge, where a JPEG file is flat;
-    * complex: over 20 regions are kept at the default parameters;
-    * text: 5 or more dark components of letter-like size whose heights differ by under 45%;
-    * simple: all others.
-    """
-    value = _named(descriptors)
-    if value("shaded_share") > 0.05:
-        return "gradient"
-    if value("log_kept_p6_f4_l16") > math.log1p(20):
-        return "complex"
-    if value("glyph_count") >= math.log1p(5) - 1e-6 and value("glyph_height_spread") < 0.45:
-        return "text"
-    return "simple"
-
-
-def _named(descriptors: np.ndarray) -> Callable[[str], float]:
-    return lambda name: float(descriptors[DESCRIPTOR_NAMES.index(name)])

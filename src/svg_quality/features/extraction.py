@@ -74,12 +74,11 @@ def extract_features(
         working_size: px, to which larger pictures are reduced, as for their conversion.
         batch_size: pictures in one pass of the backbone.
         fit: how a picture becomes a square.
-        on_images: called with the number of pictures just dealt with.
+        on_images: called with the number of pictures just dealt with, of those that were missing.
     """
     start = perf_counter()
     missing = store.missing(fingerprint, list(paths))
     n_reused = len(paths) - len(missing)
-    on_images(n_reused)
     reader, backbone = _Reader(paths, working_size, fit), _Backbone(graph, batch_size)
     failed: dict[str, Failure] = {}
     rows: dict[str, np.ndarray] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,30 +77,8 @@ def summarise(model: nn.Module, *inputs: Tensor) -> ModelSummary:
         model: any network.
         inputs: of its ``forward``.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    activations: dict[str, int] = {}
-    kept: list[Tensor] = []  # so that no address is used twice while they are compared
-    leaves = {name: m for name, m in model.named_modules() if not any(True for _ in m.children())}
-    seen: set[int] = set()
-
-    def record(name: str, said: Any) -> None:
-        for output in _tensors(said):
-            shapes[name] = tuple(output.shape)
-            kept.append(output)
-            if output.data_ptr() not in seen:
-                seen.add(output.data_ptr())
-                activations[name] = activations.get(name, 0) + output.nbytes
-
-    for image in inputs:
-        seen.add(image.data_ptr())
-        kept.append(image)
-    hooks = [_hooked(module, name, record) for name, module in leaves.items()]
-    try:
-        with mode(model, training=False), torch.no_grad():
-            model(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    leaves = layers_of(model)
+    shapes, activations = _outputs(model, leaves, inputs)
     layers = tuple(
         LayerSummary(
             name,
@@ -121,6 +99,38 @@ def summarise(model: nn.Module, *inputs: Tensor) -> ModelSummary:
         buffer_bytes=sum(b.nbytes for b in model.buffers()),
         activation_bytes=sum(activations.values()),
     )
+
+
+def layers_of(model: nn.Module) -> dict[str, nn.Module]:
+    """The modules that hold no other, by their names."""
+    return {name: m for name, m in model.named_modules() if not any(True for _ in m.children())}
+
+
+def _outputs(
+    model: nn.Module, leaves: Mapping[str, nn.Module], inputs: Sequence[Tensor]
+) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+    """By layer, in the order of their calls: shape of the last output, bytes of all new ones."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    activations: dict[str, int] = {}
+    kept = list(inputs)  # so that no address is used twice while they are compared
+    seen = {image.data_ptr() for image in inputs}
+
+    def record(name: str, said: Any) -> None:
+        for output in _tensors(said):
+            shapes[name] = tuple(output.shape)
+            kept.append(output)
+            if output.data_ptr() not in seen:
+                seen.add(output.data_ptr())
+                activations[name] = activations.get(name, 0) + output.nbytes
+
+    hooks = [_hooked(module, name, record) for name, module in leaves.items()]
+    try:
+        with mode(model, training=False), torch.no_grad():
+            model(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes, activations
 
 
 def _hooked(module: nn.Module, name: str, record: Any) -> RemovableHandle:

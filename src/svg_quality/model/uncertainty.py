@@ -167,13 +167,13 @@ def check_calibration_groups(groups: np.ndarray, level: float) -> None:
     """Refuse before the work of training what could not be calibrated after it.
 
     Raises:
-        ModelError: there are fewer unlike logos than ``level / (1 - level)``.
+        ModelError: there are fewer distinct logos than ``level / (1 - level)``.
     """
     n_groups, needed = len(np.unique(groups)), groups_needed(level)
     if n_groups < needed:
         raise ModelError(
-            f"an interval of {level:.0%} needs at least {needed} unlike logos to be calibrated on, "
-            f"got {n_groups}: convert more logos"
+            f"an interval of {level:.0%} needs at least {needed} distinct logos to be calibrated"
+            f" on, got {n_groups}: convert more logos"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -26,6 +28,13 @@ def environment(package: str) -> Environment:
     )
     made.filters |= {"fixed": fixed, "signed": signed, "percent": percent, "size": size}
     return made
+
+
+def inline_script(package: str, name: str) -> tuple[str, str]:
+    """A script of ``templates/``, and its hash as a content security policy names it."""
+    script = environment(package).get_template(name).render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return script, f"sha256-{digest}"
 
 
 def fixed(value: float | None, digits: int = 3) -> str:

@@ -75,6 +75,8 @@ def _scale(
     if log:
         powers = [float(k) for k in range(math.ceil(scale.low), math.floor(scale.high) + 1)]
         ticks = powers if len(powers) > 1 else ticks
+    elif (values % 1 == 0).all():  # such as epochs
+        ticks = [tick for tick in ticks if tick.is_integer()]
     return scale, (ticks, [_text(10**tick if log else tick) for tick in ticks])
 
 

@@ -22,14 +22,18 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import huber_loss
 from torch.optim.lr_scheduler import OneCycleLR
 
 from svg_quality.errors import ModelError, SettingsError
 from svg_quality.features.backbone import ResNetFeatureExtractor
-from svg_quality.model.losses import LossConfig
 from svg_quality.model.mlp import PredictorConfig, SSIMPredictor
 from svg_quality.model.quality_model import INPUT_DIM, QualityPredictionModel
+from svg_quality.training.picture_scores import (
+    finite_loss,
+    losses_of_pictures,
+    scores_of_rows,
+    ssim_loss,
+)
 from svg_quality.training.pictures import PictureRows, to_inputs
 
 Track = Callable[[Sequence[Any], int, str], Iterable[Any]]
@@ -39,7 +43,6 @@ _HEAD_RATE: Final = 3e-3
 _HEAD_FACTOR: Final = 4.0  # its learning rate later, in the backbone's
 _WARM_UP_SHARE: Final = 0.15
 _GRADIENT_NORM: Final = 1.0
-_LOSS: Final = LossConfig()  # for the scale and the bend of the Huber loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +173,9 @@ class _Work:
         best, _, _ = self._fit(
             head, optimizer, self.config.head_epochs, _HEAD_PATIENCE,
             features_of=lambda batch: at_train[batch],
-            measure=lambda: self._measured(at_validation), label=f"head {when}",
+            measure=lambda: self._scores(at_validation), label=f"head {when}",
         )  # fmt: skip
-        return best, self._losses_of_pictures(at_validation)
+        return best, losses_of_pictures(self._said(at_validation), self.validation)
 
     def fit_all(
         self, on_epoch: OnEpoch
@@ -190,7 +193,7 @@ class _Work:
         best, best_epoch, history = self._fit(
             self.model, torch.optim.AdamW(groups), config.epochs, config.patience,
             features_of=lambda batch: self._features(self.train.images[batch], mirror=True),
-            measure=lambda: self._measured(self._all_features(self.validation, "validation")),
+            measure=lambda: self._scores(self._all_features(self.validation, "validation")),
             label="backbone", on_epoch=tell,
         )  # fmt: skip
         return best, best_epoch, history, len(rates) / sum(1 / x for x in rates)
@@ -241,9 +244,8 @@ class _Work:
         rows, place = self.train.rows_of(batch)
         features = features_of(batch)[place.to(self.device)]
         parameters = self.train.parameters[rows].to(self.device)
-        loss = _loss(self.model.head(features, parameters)[:, 0], self.train.ssim[rows])
-        if not math.isfinite(value := loss.item()):
-            raise ModelError(f"the loss must be finite, got {value}: lower the learning rate")
+        loss = ssim_loss(self.model.head(features, parameters)[:, 0], self.train.ssim[rows])
+        value = finite_loss(loss.item())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(part.parameters(), _GRADIENT_NORM)
@@ -281,28 +283,9 @@ class _Work:
         said: Tensor = self.model.head(at_rows, rows.parameters.to(self.device))
         return said[:, 0].cpu()
 
-    def _losses_of_pictures(self, features: Tensor) -> Tensor:
-        rows = self.validation
-        sums, counts = torch.zeros(2, rows.n_images)
-        sums.index_add_(0, rows.image_index, _loss(self._said(features), rows.ssim, "none"))
-        counts.index_add_(0, rows.image_index, torch.ones(len(rows.ssim)))
-        mean: Tensor = sums / counts
-        return mean
-
-    def _measured(self, features: Tensor) -> dict[str, float]:
-        """Of the head on the validation pictures' features: loss, MAE and R2 of SSIM."""
-        rows, said = self.validation, self._said(features)
-        loss, residual = float(_loss(said, rows.ssim)), said - rows.ssim
-        if not math.isfinite(loss):
-            raise ModelError(f"the loss must be finite, got {loss}: lower the learning rate")
-        r2 = 1 - float(residual.square().mean() / rows.ssim.var(correction=0))
-        return {"loss": loss, "mae": float(residual.abs().mean()), "r2": r2}
-
-
-def _loss(said: Tensor, measured: Tensor, reduction: str = "mean") -> Tensor:
-    """Huber's, in units of the scale that `train` uses."""
-    scaled = (said - measured.to(said.device)) / _LOSS.ssim_scale
-    return huber_loss(scaled, torch.zeros_like(scaled), reduction, delta=_LOSS.huber_delta)
+    def _scores(self, features: Tensor) -> dict[str, float]:
+        """Of the head on the validation pictures' features."""
+        return scores_of_rows(self._said(features), self.validation)
 
 
 def _groups(part: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:

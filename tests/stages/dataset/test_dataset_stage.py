@@ -279,23 +279,6 @@ def test_a_quality_report_of_other_limits_is_another_work(project: Path, tmp_pat
     assert {"dataset/assurance", "dataset/manifest.py"} <= set(DATASET.code)
 
 
-def test_the_lock_follows_the_lineage_to_its_beginning() -> None:
-    source = newest_finished("convert")
-    given = {"target_samples": 33}
-    work = Work("augment", given, {"convert": source.run_id}, {"convert": source.output_digest})
-    with stage_run(work) as run:
-        run.log_artifact(source.artifact("conversions.parquet"))
-        run.set_output("e" * 64)
-    assert main([*PLAIN, "--no-quality", "--version", "7.0.0", "--seed", "70"]) == 0
-    lock = json.loads(newest_finished("dataset").artifact("config_lock.json").read_text())
-    assert [(one["stage"], one["run_id"]) for one in lock["inputs"]] == [
-        ("augment", run.run_id), ("convert", source.run_id),
-    ]  # fmt: skip
-    assert lock["inputs"][0]["settings"] == given
-    assert lock["inputs"][1]["settings"]["sets_per_image"] == 4
-    assert lock["inputs"][1]["digest"] == source.output_digest
-
-
 def test_an_inspection_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "--share", "0"]) == 2
     assert "share" in capsys.readouterr().err

@@ -1,13 +1,11 @@
 """`inspect` on a small real project, marked in a real browser."""
 
 import json
-import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,33 +14,25 @@ from urllib.request import Request, urlopen
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from svg_quality.cli import main
 from svg_quality.dataset.inspection.marks import apply_marks, read_marks, rejected
 from svg_quality.tracking.lookup import newest_finished
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
-]
-PROGRAM = Path(sys.executable).with_name("svg-quality")
+pytestmark = pytest.mark.slow
 Enter = Callable[[Path, pytest.MonkeyPatch], None]
+Served = tuple[str, "subprocess.Popen[str]"]
 
 
 @pytest.fixture(scope="module")
-def project(new_project: Callable[[], Path]) -> Path:
+def project(new_project: Callable[[], Path], enter: Enter) -> Path:
     """A project with 12 real logos, some with JPEG copies, converted with the four presets."""
     folder = new_project()
-    command = [PROGRAM, "convert", "--max-logos", "12", "--sets-per-image", "4"]
-    subprocess.run(command, cwd=folder, env=environment(folder), check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        enter(folder, patch)
+        assert main(["convert", "--max-logos", "12", "--sets-per-image", "4"]) == 0
     return folder
-
-
-def environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    return kept | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db"}
 
 
 @pytest.fixture(autouse=True)
@@ -51,47 +41,23 @@ def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> N
     enter(project, monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as engine:
-        opened = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+@pytest.fixture
+def page(new_tab: Callable[..., Page]) -> Page:
+    return new_tab(expected="ERR_CONNECTION_REFUSED")
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A tab in which nothing may go wrong: no script error, no request to elsewhere."""
-    tab = browser.new_page()
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-    yield tab
-    tab.close()
-    assert [line for line in wrong if "ERR_CONNECTION_REFUSED" not in line] == []
-
-
-@pytest.fixture
-def served(project: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address that a running `inspect --serve` prints."""
+def served(
+    project: Path, serve_in: Callable[..., AbstractContextManager[Served]]
+) -> Iterator[Served]:
+    """The address that a running `inspect --serve` prints, and its process."""
     (project / "data/marks.json").unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [PROGRAM, "inspect", "--serve", "--share", "0.6"],
-        cwd=project, env=environment(project), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        # A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    assert process.stdout is not None
-    line = next(line for line in process.stdout if "http://" in line)
-    yield next(word for word in line.split() if word.startswith("http://127.0.0.1:")), process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with serve_in(project, "inspect", "--serve", "--share", "0.6") as address_and_process:
+        yield address_and_process
 
 
 def test_marks_set_in_a_browser_are_on_disk_and_come_back(
-    served: tuple[str, subprocess.Popen[str]], page: Page, project: Path
+    served: Served, page: Page, project: Path
 ) -> None:
     url, process = served
     marks_path = project / "data/marks.json"
@@ -161,7 +127,7 @@ def elsewhere(tmp_path: Path) -> Iterator[str]:
 
 
 def test_another_site_and_another_token_cannot_post(
-    served: tuple[str, subprocess.Popen[str]], browser: Browser, elsewhere: str, project: Path
+    served: Served, browser: Browser, elsewhere: str, project: Path
 ) -> None:
     url, _ = served
     page = browser.new_page()

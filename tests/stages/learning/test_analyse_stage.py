@@ -47,7 +47,7 @@ def test_it_leaves_a_page_a_report_and_figures(
     assert {"parameters", "features"} <= blocks
     assert run.metrics["importance.log_bytes.parameters"] > 0
     assert run.metrics["pictures"] == report["pictures"]["n"]
-    assert "unlike logos" in said
+    assert "distinct logos" in said
     assert "The backbone&#39;s weights are random" in page
     assert "<script" not in page
 

@@ -64,7 +64,7 @@ def test_a_verdict_for_each_run_beside_the_first(
     fewer = finished(tmp_path, Predictions(short.rows.head(100), short.facts))
     assert main(["compare", reference, finer, coarser, fewer, "--n-draws", "200"]) == 0
     said = capsys.readouterr().out
-    assert "100 rows of 25 unlike logos that all runs predicted" in said
+    assert "100 rows of 25 distinct logos that all runs predicted" in said
     lines = [line for line in said.splitlines() if "Full region, SSIM" in line]
     assert [line.split("  ")[-1].strip() for line in lines] == ["better", "worse", "no difference"]
     assert "REGRESSION in type simple" in said

@@ -108,7 +108,9 @@ def test_nothing_is_computed_twice_and_one_precision_can_be_asked_for(
     assert summary(again)["precision"] == "int8"
     assert summary(again)["int8"] is None
     assert (again.metrics["images_computed"], again.metrics["images_reused"]) == (0, N_LOGOS - 1)
-    said = capsys.readouterr().out
+    said, shown = capsys.readouterr()
+    assert f"| {N_LOGOS - 1}/{N_LOGOS} [" in shown
+    assert f"| 0/{N_LOGOS} [" not in shown
     assert f"features of {N_LOGOS - 1} of {N_LOGOS} images ({N_LOGOS - 1} were there" in said
     assert "unreadable: 1, the first: an image must be" in said
 

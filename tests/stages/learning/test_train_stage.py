@@ -35,18 +35,10 @@ SMALL = ["train", "--config", "small.yaml"]
 
 
 @pytest.fixture(scope="module")
-def project(
-    new_project: Callable[[], Path],
-    enter: Callable[..., None],
-    draw_logos: Callable[[Path, int], None],
-    convert_small: list[str],
-) -> Path:
-    folder, patch = new_project(), pytest.MonkeyPatch()
+def project(new_released: Callable[[], Path], enter: Callable[..., None]) -> Path:
+    folder, patch = new_released(), pytest.MonkeyPatch()
     enter(folder, patch)
-    draw_logos(folder, 120)
     (folder / "small.yaml").write_text("train: {epochs: 10, hidden_dims: '16', n_members: 2}\n")
-    assert main(convert_small) == 0
-    assert main(["dataset"]) == 0
     assert main(["extract", "--weights", "random"]) == 0
     assert main(SMALL) == 0
     patch.undo()
@@ -177,8 +169,10 @@ def test_what_was_killed_is_gone_on_with_and_ends_the_same(
     killed(after=4)
     (left,) = (project / "data" / "training").iterdir()
     assert main([*SMALL, "--resume", "true"]) == 0
-    said = capsys.readouterr().out
+    said, shown = capsys.readouterr()
     assert "train      resumed after epoch 4\n" in said
+    assert "| 4/10 [" in shown
+    assert "| 0/10 [" not in shown
     assert not left.exists()
     assert list((project / "data" / "training").iterdir()) == []
     resumed = newest_finished("train")

@@ -1,7 +1,7 @@
 """`validate` after a real extraction, in a project of its own."""
 
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,14 @@ from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import open_store
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[3]
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
 VALIDATE = ["validate", "--no-backbone", "--n-calls", "10"]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(new_project: Callable[[], Path], enter: Enter) -> Path:
     """A checkout with the features of 12 small logos."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("MLproject", "conda.yaml"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "experiments", folder / "experiments")
+    folder = new_project()
     (folder / "logos").mkdir()
     rng = np.random.default_rng(0)
     for number in range(12):
@@ -35,9 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ImageDraw.Draw(picture).ellipse((low, low, high + 1, high + 1), fill=colour)
         picture.save(folder / "logos" / f"{number}.png")
     patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
-    patch.delenv("MLFLOW_RUN_ID", raising=False)
+    enter(folder, patch)
     assert main([
         "convert", "--logos", "logos", "--excluded", "", "--max-logos", "0", "--jpeg-share", "0",
         "--sets-per-image", "6", "--n-workers", "1",
@@ -49,11 +44,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_store(project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the store that other tests get: the project's."""
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlruns/mlflow.db")
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    enter(project, monkeypatch)
 
 
 def test_the_head_as_train_builds_it_passes(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,10 +30,10 @@ from svg_quality.dataset.cleaning.correspondence import Correspondence, remeasur
 from svg_quality.dataset.library import LogoLibrary
 from svg_quality.dataset.tables import CONVERSIONS
 from svg_quality.errors import DatasetError
+from svg_quality.pages.report_files import write_report_files
 
 __all__ = ["QaReport", "Thresholds", "assure_quality", "read_thresholds", "write_qa"]
 
-HTML_NAME, JSON_NAME = "qa_report.html", "qa_report.json"
 LISTED: Final = 20  # findings of one check that the page shows; the JSON has all
 TIMEOUT_S: Final = 60.0  # per re-measured conversion
 _SAFETY: Final = {
@@ -112,39 +111,24 @@ def assure_quality(
     _check_columns(conversions, images)
     files = _files(conversions, library)
     threats, traces = _scan(track(files, len(files), "scanning pictures"))
-    quality, limits = Checker(thresholds.quality), thresholds
+    quality = Checker(thresholds.quality)
     of_tables = table_checks(quality, conversions, images, set_aside)
-    broken = {finding.row for finding in of_tables[0].findings}  # named there already
-    sound = conversions[~conversions["conversion_id"].isin(broken)]
-    sample = sample_rows(sound, n_remeasured, seed)
-    measured = Correspondence(
-        remeasure(
-            sample, library, n_workers, TIMEOUT_S, lambda done, n: track(done, n, "measuring again")
-        )
+    sample = sample_rows(_sound(conversions, of_tables), n_remeasured, seed)
+    measured = remeasure(
+        sample, library, n_workers, TIMEOUT_S, lambda done, n: track(done, n, "measuring again")
     )
     pictures = wrong_pictures(conversions, library, sample["image_id"], threats)
-    checks = [
-        *of_tables,
-        quality.count("wrong_pictures", pictures),
-        *label_checks(quality, measured),
-    ]
+    of_pictures = quality.count("wrong_pictures", pictures)
+    of_labels = label_checks(quality, Correspondence(measured))
+    safe = _found(Checker(thresholds.safety), _SAFETY, threats)
+    private = _privacy_checks(Checker(thresholds.privacy), traces, conversions, images)
+    fair = bias_checks(Checker(thresholds.bias), conversions, errors_by_type, model)
     return QaReport(
         sections=(
-            _section("quality", QualityLimits, checks),
-            _section("safety", SafetyLimits, _found(Checker(limits.safety), _SAFETY, threats)),
-            _section(
-                "privacy",
-                PrivacyLimits,
-                [
-                    *_found(Checker(limits.privacy), _PRIVACY, traces),
-                    _private_cells(Checker(limits.privacy), conversions, images),
-                ],
-            ),
-            _section(
-                "bias",
-                BiasLimits,
-                bias_checks(Checker(limits.bias), conversions, errors_by_type, model),
-            ),
+            _section("quality", QualityLimits, [*of_tables, of_pictures, *of_labels]),
+            _section("safety", SafetyLimits, safe),
+            _section("privacy", PrivacyLimits, private),
+            _section("bias", BiasLimits, fair),
         ),
         facts={
             "conversions": f"{len(conversions):,}",
@@ -157,7 +141,7 @@ def assure_quality(
 
 
 def write_qa(report: QaReport, folder: Path, title: str = "Quality report") -> dict[str, Path]:
-    """Write ``qa_report.json`` (with every finding) and ``qa_report.html``.
+    """Write ``qa_report.html`` and, with every finding, ``qa_report.json``.
 
     Args:
         report: from `assure_quality`.
@@ -165,22 +149,12 @@ def write_qa(report: QaReport, folder: Path, title: str = "Quality report") -> d
         title: of the page.
 
     Returns:
-        The paths as ``json`` and ``html``.
+        The paths, see `write_report_files`.
     """
-    from svg_quality.pages.environment import environment
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {"json": folder / JSON_NAME, "html": folder / HTML_NAME}
-    template = environment("svg_quality.dataset").get_template("qa.html.j2")
-    page = template.render(
-        title=title, report=report, listed=LISTED, figure=_figure, limit=limit_text
-    )
-    paths["json"].write_text(
-        json.dumps(report_json(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        encoding="utf-8",
-    )
-    paths["html"].write_text(page, encoding="utf-8")
-    return paths
+    return write_report_files(
+        folder, "qa_report", report_json(report), "svg_quality.dataset", "qa.html.j2",
+        title=title, report=report, listed=LISTED, figure=_figure, limit=limit_text,
+    )  # fmt: skip
 
 
 def report_json(report: QaReport) -> dict[str, Any]:
@@ -257,6 +231,12 @@ def _scan(files: Iterator[tuple[str, Path]]) -> tuple[_Found, _Found]:
     return threats, traces
 
 
+def _sound(conversions: pd.DataFrame, of_tables: Sequence[Check]) -> pd.DataFrame:
+    """The rows without a fault of their own; the others are named by the first check already."""
+    broken = {finding.row for finding in of_tables[0].findings}
+    return conversions[~conversions["conversion_id"].isin(broken)]
+
+
 def _found(checker: Checker, kinds: Mapping[str, str], found: _Found) -> list[Check]:
     return [
         checker.count(
@@ -272,14 +252,17 @@ def _found(checker: Checker, kinds: Mapping[str, str], found: _Found) -> list[Ch
     ]
 
 
-def _private_cells(checker: Checker, conversions: pd.DataFrame, images: pd.DataFrame) -> Check:
+def _privacy_checks(
+    checker: Checker, traces: _Found, conversions: pd.DataFrame, images: pd.DataFrame
+) -> list[Check]:
+    """Of the pictures' metadata, then of the tables' cells."""
     named = images.reset_index()
-    findings = [
+    cells = [
         Finding(str(frame[key].iloc[row]), f"{kind} in column {column}")
         for frame, key in ((conversions, "conversion_id"), (named, "image_id"))
         for row, column, kind in privacy.private_cells(frame).itertuples(index=False)
     ]
-    return checker.count("private_cells", findings)
+    return [*_found(checker, _PRIVACY, traces), checker.count("private_cells", cells)]
 
 
 def _figure(value: float | None) -> str:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from svg_quality.conversion.images import MAX_SOURCE_PIXELS
+from svg_quality.dataset.assurance.drawn_elements import MAX_DRAWN, drawn_elements
 from svg_quality.dataset.assurance.image_headers import (
     inflate,
     kind_of,
@@ -33,7 +34,6 @@ KINDS: Final = (ACTIVE, REFERENCE, ENTITY, BOMB, UNREADABLE)
 
 MAX_FILE: Final = 2**27  # bytes; a logo is a thousandth of that
 MAX_SVG: Final = 2**25  # bytes of markup, expanded
-MAX_DRAWN: Final = 1_000_000  # elements, each copy that <use> makes counted
 # Deflate packs at most 1,032 bytes into one. Real logos reach 250 pixels a byte, when small.
 LARGE: Final = 2**24  # pixels from which the ratio counts
 MAX_RATIO: Final = 400  # pixels per byte of the file
@@ -265,39 +265,6 @@ def _size_threats(content: XmlContent) -> Iterator[Threat]:
         yield Threat(BOMB, f"asks for {width:,.0f} x {height:,.0f} pixels")
     if drawn_elements(content) > MAX_DRAWN:
         yield Threat(BOMB, f"draws more than {MAX_DRAWN:,} elements through <use>")
-
-
-def drawn_elements(content: XmlContent) -> int:
-    """How many elements a viewer draws: each `use` draws what it names once more.
-
-    Ten levels of ten `use` are ten thousand million. Counting stops at ``MAX_DRAWN + 1``; a `use`
-    of itself counts as that many.
-    """
-    ids = {element.attributes[("", "id")]: place
-           for place, element in reversed(list(enumerate(content.elements)))
-           if ("", "id") in element.attributes}  # fmt: skip
-    drawn_by: list[list[int]] = [[] for _ in content.elements]
-    for place, element in enumerate(content.elements):
-        if element.parent >= 0:
-            drawn_by[element.parent].append(place)
-        if element.name.lower() == "use":
-            names = [v.strip() for (_, k), v in element.attributes.items() if k == "href"]
-            drawn_by[place] += [ids[n[1:]] for n in names if n[:1] == "#" and n[1:] in ids]
-    counts: dict[int, int] = {}
-    stack, under_way = [(0, iter(drawn_by[0]))], {0}
-    while stack:
-        place, rest = stack[-1]
-        other = next((other for other in rest if other not in counts), None)
-        if other is None:
-            total = 1 + sum(counts[below] for below in drawn_by[place])
-            counts[place] = min(total, MAX_DRAWN + 1)
-            under_way.discard(stack.pop()[0])
-        elif other in under_way:
-            return MAX_DRAWN + 1
-        else:
-            under_way.add(other)
-            stack.append((other, iter(drawn_by[other])))
-    return counts[0]
 
 
 def _normal(text: str) -> str:

@@ -25,6 +25,7 @@ from svg_quality.dataset.augmentation.motifs import (
     number,
     polygon,
 )
+from svg_quality.dataset.augmentation.names import invent_name, pick_label
 from svg_quality.dataset.augmentation.painting import (
     CANVAS,
     Sheet,
@@ -36,15 +37,6 @@ from svg_quality.dataset.augmentation.painting import (
     ramp,
 )
 from svg_quality.errors import DatasetError
-
-_SYLLABLES: Final = (
-    "ka", "ro", "mi", "ve", "lo", "ta", "ne", "su", "zen", "dor", "pix",
-    "lum", "qua", "bit", "tri", "nor", "fy", "gra", "hex", "ora", "syn", "vol",
-)  # fmt: skip
-_LABELS: Final = (
-    "DB", "API", "VPN", "LOG", "CLI", "HUB", "APP", "NET", "JOB", "MAP", "CDN",
-    "IO", "QA", "GW", "SVC", "POD", "DNS", "HTTP", "SYNC", "DATA", "FLOW",
-)  # fmt: skip
 
 
 def draw_logo(kind: str, seed: int, number: int = 0) -> str:
@@ -116,18 +108,18 @@ def _text(rng: Generator) -> Sheet:
     ink = rng.choice([main, dark, "#231f20"])
     layout = rng.random()
     if layout < 0.3:
-        word = _set(rng, _word(rng, 5, 10), 244)
-        second = _set(rng, _word(rng, 8, 13), 244) if rng.random() < 0.4 else None
+        word = _set(rng, invent_name(rng, 5, 10), 244)
+        second = _set(rng, invent_name(rng, 8, 13), 244) if rng.random() < 0.4 else None
         return _word_mark(word, second, ink, main)
     if layout < 0.7:
-        word = _set(rng, _word(rng, 5, 10), rng.uniform(190, 246))
+        word = _set(rng, invent_name(rng, 5, 10), rng.uniform(190, 246))
         sign = placed(draw_motif(rng), style, 128, 92, rng.uniform(130, 165))
         return Sheet(sign + lettered(word, ink, 128, 232))
     if layout < 0.85:
-        word = _set(rng, _word(rng, 5, 9), 176)
+        word = _set(rng, invent_name(rng, 5, 9), 176)
         sign = placed(draw_motif(rng), style, 36, 36, 62)
         return Sheet(sign + lettered(word, ink, 164, 36 + word.cap_height / 2), height=72.0)
-    word, line = _set(rng, _word(rng, 5, 8), 170), _set(rng, _word(rng, 7, 10), 150)
+    word, line = _set(rng, invent_name(rng, 5, 8), 170), _set(rng, invent_name(rng, 7, 10), 150)
     badge = f'<path fill="none" stroke="{main}" stroke-width="10" d="{box(10, 10, 236, 236, 22)}"/>'
     sign = placed(draw_motif(rng), style, 128, 78, 92)
     return Sheet(badge + sign + lettered(word, ink, 128, 178) + lettered(line, ink, 128, 218))
@@ -194,7 +186,7 @@ def _boxes(rng: Generator) -> Sheet:
         body += f'<path fill="none" stroke="{style.fill}" stroke-width="8" {dashes} d="{d}"/>'
         middle, size = top + high / 2 - 7, min(high - 44, 64.0)
         if rng.random() < 0.5:
-            label = str(rng.choice(_LABELS))
+            label = pick_label(rng)
             word = _set(rng, label, len(label) * rng.uniform(23, 29))
             body += lettered(word, style.fill, 165, middle + word.cap_height / 2)
             body += placed(draw_motif(rng), style, 60, middle, size)
@@ -223,7 +215,7 @@ def _disc(rng: Generator) -> Sheet:
 
 def _plate(rng: Generator, colour: str) -> str:
     """A label on a plate in the middle."""
-    word = _set(rng, str(rng.choice(_LABELS)), rng.uniform(50, 90))
+    word = _set(rng, pick_label(rng), rng.uniform(50, 90))
     plate = box(120 - word.width / 2, 100, word.width + 16, word.cap_height + 24, 6)
     lettering = lettered(word, "#ffffff", 128, 112 + word.cap_height)
     return f'<path fill="{colour}" d="{plate}"/>{lettering}'
@@ -263,17 +255,6 @@ def _frame_of(rng: Generator) -> Motif:
     """The outline of a ground, as a motif."""
     shapes = (circle(0, 0, 46), box(-46, -46, 92, 92, 8), polygon(6, 48), box(-46, -46, 92, 92))
     return [Part("line", shapes[int(rng.integers(len(shapes)))])]
-
-
-def _word(rng: Generator, shortest: int, longest: int) -> str:
-    """A word of syllables, in one of the ways names are written."""
-    word = ""
-    while len(word) < shortest:
-        word += str(rng.choice(_SYLLABLES))
-    if rng.random() < 0.25:
-        word = word[: longest - 4] + str(rng.choice(_LABELS))
-    word = word[:longest]
-    return (word.upper(), word.capitalize(), word)[int(rng.integers(3))]
 
 
 def _set(rng: Generator, word: str, width: float) -> Lettering:

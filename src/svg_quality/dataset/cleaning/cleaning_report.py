@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +11,8 @@ import pandas as pd
 from svg_quality.dataset.cleaning.clean import FACTS, SSIM_TOLERANCE, kind_of_reason
 from svg_quality.dataset.cleaning.correspondence import Correspondence
 from svg_quality.dataset.cleaning.outliers import JUDGED, MIN_ROWS
+from svg_quality.pages.report_files import write_report_files
 
-JSON_NAME: Final = "cleaning_report.json"
-HTML_NAME: Final = "cleaning_report.html"
 _EXAMPLES: Final = 5  # conversion_ids of each reason
 _SHOWN: Final = 40  # rows of a table on the page; the JSON file has them all
 
@@ -59,23 +57,18 @@ def summarise(
 def write_cleaning_report(
     summary: Mapping[str, Any], context: Mapping[str, str], folder: Path
 ) -> dict[str, Path]:
-    """Write ``cleaning_report.json`` and ``cleaning_report.html``; gives their paths.
+    """Write ``cleaning_report.html`` and ``cleaning_report.json``, see `write_report_files`.
 
     Args:
         summary: as `summarise` gives it.
         context: what was cleaned, for the foot of the page.
         folder: made where it is not there.
     """
-    from svg_quality.pages.environment import environment
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {"json": folder / JSON_NAME, "html": folder / HTML_NAME}
-    text = json.dumps({"context": dict(context), **summary}, indent=2, allow_nan=False)
-    paths["json"].write_text(text + "\n", encoding="utf-8")
-    template = environment("svg_quality.dataset").get_template("cleaning.html.j2")
-    page = template.render(found=summary, context=context, shown=_SHOWN)
-    paths["html"].write_text(page, encoding="utf-8")
-    return paths
+    return write_report_files(
+        folder, "cleaning_report", {"context": context, **summary},
+        "svg_quality.dataset", "cleaning.html.j2",
+        found=summary, context=context, shown=_SHOWN,
+    )  # fmt: skip
 
 
 def _by_reason(aside: pd.DataFrame, kinds: pd.Series[str]) -> list[dict[str, Any]]:

@@ -1,27 +1,24 @@
 """The contact sheet as one self-contained HTML page on which pictures can be marked.
 
-Served by `stages.inspection_server` its marks are saved at once; opened as a file it offers them
-for download. Its one script is allowed by its hash, so nothing else on the page can run.
+Served by `stages.dataset.inspection_server` its marks are saved at once; opened as a file it
+offers them for download. Its one script is allowed by its hash, so nothing else on the page can
+run.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from svg_quality.dataset.inspection.marks import VERDICTS, WRONG_TYPE, Mark
 from svg_quality.dataset.inspection.sample import Card, band_name
 from svg_quality.dataset.logos import LOGO_TYPES
-from svg_quality.pages.environment import environment
+from svg_quality.pages.environment import environment, inline_script
 from svg_quality.pages.pictures import MAX_SVG_BYTES, SHOWN_SIZE
-
-_SCRIPT: Final = "inspection.js"
+from svg_quality.pages.strict_json import embedded_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,20 +51,18 @@ def render_page(sheet: ContactSheet, marks: Mapping[str, Mark], *, saves: bool) 
         marks: all of the file, those of other pictures too: a download has to hold them.
         saves: whether a server stands behind it.
     """
-    engine = environment("svg_quality.dataset")
-    script = engine.get_template(_SCRIPT).render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return engine.get_template("inspection.html.j2").render(
+    script, script_hash = inline_script("svg_quality.dataset", "inspection.js")
+    return environment("svg_quality.dataset").get_template("inspection.html.j2").render(
         sheet=sheet,
         table=_table(sheet.strata),
         types=LOGO_TYPES,
         saves=saves,
         script=script,
-        script_hash=f"sha256-{digest}",
-        state=_embedded(_state(sheet, marks, saves)),
+        script_hash=script_hash,
+        state=embedded_json(_state(sheet, marks, saves)),
         max_svg_bytes=MAX_SVG_BYTES,
         shown_size=SHOWN_SIZE,
-    )
+    )  # fmt: skip
 
 
 def _state(sheet: ContactSheet, marks: Mapping[str, Mark], saves: bool) -> dict[str, Any]:
@@ -79,11 +74,6 @@ def _state(sheet: ContactSheet, marks: Mapping[str, Mark], saves: bool) -> dict[
         "originals": {card.image_id: card.derived_from for card in sheet.cards},
         "marks": {image_id: mark.as_dict() for image_id, mark in marks.items()},
     }
-
-
-def _embedded(value: Any) -> str:
-    """JSON that cannot end the element it stands in."""
-    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _table(strata: pd.DataFrame) -> dict[str, Any]:

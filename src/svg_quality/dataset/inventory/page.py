@@ -1,10 +1,11 @@
-"""An inventory as one HTML page: drawn from its report alone."""
+"""An inventory as one HTML page and one JSON file: drawn from its report alone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from svg_quality.dataset.inventory.coverage import DIMENSIONS
 from svg_quality.dataset.inventory.gaps import KINDS, wanted_in_cell
 from svg_quality.pages.charts import Chart, Mark, round_ticks, size_text, stacked_histogram
-from svg_quality.pages.environment import environment
+from svg_quality.pages.report_files import write_report_files
 
 N_SHOWN: Final = 12  # of gaps and of recommended conversions
 _FIGURES: Final = {  # figure: title, label of the axis
@@ -44,17 +45,20 @@ class HeatMap:
     blocks: tuple[Block, ...]
 
 
-def inventory_page(report: Mapping[str, Any], recommendation: Sequence[Mapping[str, Any]]) -> str:
-    """The page of a report.
+def write_inventory(
+    report: Mapping[str, Any], recommendation: Sequence[Mapping[str, Any]], folder: Path
+) -> dict[str, Path]:
+    """Write ``dataset_analysis_report.html`` and ``.json``, see `write_report_files`.
 
     Args:
         report: of `take_inventory`, with ``table`` and the recommendation's ``command``.
         recommendation: what to convert, new ones first.
+        folder: made where it does not exist.
     """
-    template = environment("svg_quality.dataset").get_template("inventory.html.j2")
     told = report["distributions"]
     drawn = [name for name in _FIGURES if told[name]["full"]["n"]]
-    return template.render(
+    return write_report_files(
+        folder, "dataset_analysis_report", report, "svg_quality.dataset", "inventory.html.j2",
         **report,
         charts=[distribution_chart(name, told[name]) for name in drawn],
         figures=_FIGURES,

@@ -30,6 +30,13 @@ from svg_quality.dataset.inventory.coverage import (
     values_in_cell,
     wanted,
 )
+from svg_quality.dataset.inventory.pair_cells import (
+    ENDS,
+    SIZES,
+    cells_of,
+    flat_counts,
+    flat_places,
+)
 from svg_quality.dataset.targets import TYPE_SHARES
 
 RECOMMENDATION: Final = "recommendation.json"  # the artifact that `convert --fill-gaps` reads
@@ -37,10 +44,7 @@ _N_CANDIDATES: Final = 32
 _MOST: Final = 2  # times the median rows of a picture
 _N_USUAL: Final = 64
 _UNDER: Final = 0.9  # of its target share: below it a type is under-represented
-_SIZES: Final = np.array([len(dimension.labels) for dimension in DIMENSIONS.values()])
 _TYPE: Final = list(DIMENSIONS).index(LOGO_TYPE)
-_ENDS: Final = np.array([[list(DIMENSIONS).index(name) for name in pair] for pair in PAIRS])
-_STARTS: Final = np.cumsum([0, *(_SIZES[_ENDS[:, 0]] * _SIZES[_ENDS[:, 1]])])  # in one flat array
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,7 @@ class _Search:
         self.rng = np.random.default_rng(seed)
         self.sources = images["source"].astype("str").to_dict()
         self.queues = _queues(images, self.rng)
-        self.counts = np.concatenate([measured.pairs[pair].ravel() for pair in PAIRS])
-        tried = np.concatenate([failed.pairs[pair].ravel() for pair in PAIRS])
+        self.counts, tried = flat_counts(measured), flat_counts(failed)
         enough = np.concatenate([np.full(measured.pairs[p].size, wanted(p)) for p in PAIRS])
         # Where every try failed more tries would too: what failed counts against what is wanted.
         self.wanted = np.maximum(enough - tried, 0)
@@ -148,8 +151,8 @@ class _Search:
         """Whether each flat cell can be had with a picture that has not had enough."""
         has = np.array([self._is_open(name) for name in DIMENSIONS[LOGO_TYPE].labels])
         parts = []
-        for a, b in _ENDS.tolist():
-            free = np.full((_SIZES[a], _SIZES[b]), has.any())
+        for a, b in ENDS.tolist():
+            free = np.full((SIZES[a], SIZES[b]), has.any())
             if a == _TYPE:
                 free &= has[:, None]
             parts.append(free.ravel())
@@ -162,7 +165,7 @@ class _Search:
             fullness = np.where(lacking, self.counts / np.maximum(self.wanted, 1), np.inf)
             emptiest = np.flatnonzero(fullness == fullness.min())
             aim = int(self.rng.choice(emptiest))
-            return self._filling(self._best(self._candidates(_cells_of(aim))))
+            return self._filling(self._best(self._candidates(cells_of(aim))))
         missing = self._missing_type()
         return None if missing is None else self._more_of(missing)
 
@@ -179,7 +182,7 @@ class _Search:
 
     def _candidates(self, fixed: Mapping[int, int]) -> np.ndarray:
         """Sobol points as cells, moved into the fixed ones: int64 ``(n_candidates, 12)``."""
-        made: np.ndarray = (next(self.points) * _SIZES).astype(np.int64)
+        made: np.ndarray = (next(self.points) * SIZES).astype(np.int64)
         made[:, _TYPE] = self._drawn_types(made[:, _TYPE])
         for dimension, cell in fixed.items():
             made[:, dimension] = cell
@@ -194,13 +197,13 @@ class _Search:
 
     def _best(self, candidates: np.ndarray) -> np.ndarray:
         """The candidate whose cells lack most: an empty one counts 1, a half-full one 1/2."""
-        flat = _flat(candidates)
+        flat = flat_places(candidates)
         lack = 1 - self.counts[flat] / np.maximum(self.wanted[flat], 1)
         gain = np.where(self.wanted[flat] > 0, lack.clip(0, 1), 0).sum(axis=1)
         return np.asarray(candidates[np.argmax(gain)])
 
     def _filling(self, chosen: np.ndarray) -> Recommended:
-        flat = _flat(chosen)
+        flat = flat_places(chosen)
         lacking = flat[self.counts[flat] < self.wanted[flat]]
         empty = lacking[self.counts[lacking] == 0]
         n_empty, n_thin = len(empty), len(lacking) - len(empty)
@@ -218,7 +221,7 @@ class _Search:
     def _taken(
         self, chosen: np.ndarray, parameters: Parameters, why: str, n_empty: int, n_thin: int
     ) -> Recommended:
-        self.counts[_flat(chosen)] += 1
+        self.counts[flat_places(chosen)] += 1
         logo_type = DIMENSIONS[LOGO_TYPE].labels[chosen[_TYPE]]
         self.types[logo_type] += 1
         n_rows, order, image_id = self.queues[logo_type][0]
@@ -247,7 +250,7 @@ def _sobol(rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Batches of points for candidates, endless: float64 ``(n_candidates, 12)`` each."""
     from scipy.stats import qmc
 
-    engine = qmc.Sobol(len(_SIZES), scramble=True, rng=rng)
+    engine = qmc.Sobol(len(SIZES), scramble=True, rng=rng)
     while True:
         yield engine.random(_N_CANDIDATES)
 
@@ -259,21 +262,6 @@ def _usual_sets(seed: int) -> Iterator[Parameters]:
         full = sobol_sets(_N_USUAL, "full", seed + 2 * batch + 1)
         for k, chosen in enumerate(full):
             yield from (*everyday[3 * k : 3 * k + 3], chosen)
-
-
-def _flat(chosen: np.ndarray) -> np.ndarray:
-    """The flat place of each pair's cell: cells ``(..., 12)`` to ``(..., 66)``."""
-    first, second = _ENDS[:, 0], _ENDS[:, 1]
-    places = _STARTS[:-1] + chosen[..., first] * _SIZES[second] + chosen[..., second]
-    return np.asarray(places)
-
-
-def _cells_of(flat: int) -> dict[int, int]:
-    """Dimension -> cell of both sides of a flat place."""
-    pair = int(np.searchsorted(_STARTS, flat, side="right")) - 1
-    first, second = _ENDS[pair].tolist()
-    a, b = divmod(flat - int(_STARTS[pair]), int(_SIZES[second]))
-    return {first: a, second: b}
 
 
 def _parameters(chosen: np.ndarray, rng: np.random.Generator) -> Parameters:
@@ -301,7 +289,7 @@ def _reason(n_empty: int, n_thin: int, place: int) -> str:
     names = list(DIMENSIONS)
     where = " \N{MULTIPLICATION SIGN} ".join(
         f"{names[index]} {DIMENSIONS[names[index]].labels[cell]}"
-        for index, cell in _cells_of(place).items()
+        for index, cell in cells_of(place).items()
     )
     plural = "s" if n_empty + n_thin > 1 else ""
     return f"{' and '.join(parts)} cell{plural} of pairs, such as {where}"

@@ -39,11 +39,11 @@ def assign_folds(images: pd.DataFrame, n_folds: int, seed: int) -> pd.Series[int
     real = groups[~groups["synthetic"]]
     if len(real) < 2:
         raise DatasetError(
-            f"folds need at least 2 unlike real logos beside the test's, got {len(real)}"
+            f"folds need at least 2 distinct real logos beside the test's, got {len(real)}"
         )
     if n_folds > len(real):
         raise DatasetError(
-            "folds must be at most as many as the unlike logos outside the test split, "
+            "folds must be at most as many as the distinct logos outside the test split, "
             f"got {n_folds} for {len(real)}"
         )
     by_group = allot(real, [1 / n_folds] * n_folds, seed)

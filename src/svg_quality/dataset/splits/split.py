@@ -47,7 +47,7 @@ def assign_splits(images: pd.DataFrame, seed: int) -> pd.Series[str]:
     real = groups[~groups["synthetic"]]
     if len(real) < len(SPLITS):
         raise DatasetError(
-            f"a split needs at least {len(SPLITS)} unlike real logos, got {len(real)}"
+            f"a split needs at least {len(SPLITS)} distinct real logos, got {len(real)}"
         )
     parts = allot(real, list(SHARES.values()), seed).map(dict(enumerate(SPLITS)))
     by_group = pd.Series("train", index=groups.index, dtype="str")

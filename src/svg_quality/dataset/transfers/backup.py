@@ -19,6 +19,7 @@ from typing import Any, Final
 from svg_quality.dataset.manifest import FILES, MANIFEST, manifest_text
 from svg_quality.dataset.transfers.storage import opened
 from svg_quality.dataset.transfers.transfer import OnProgress, Transfer, upload_files
+from svg_quality.dataset.whole_lines import drop_unfinished_line
 from svg_quality.errors import DatasetError
 
 LOG: Final = "data/conversions/log.jsonl"
@@ -99,16 +100,7 @@ def _half_written(name: str) -> bool:
 def _whole_lines(log: Path, copy: Path) -> Path:
     shutil.copyfile(log, copy)
     with copy.open("rb+") as file:
-        end = file.seek(0, 2)
-        while end:  # backwards to the last line's end
-            start = max(0, end - _PIECE)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        file.truncate(end)
+        drop_unfinished_line(file)
     return copy
 
 

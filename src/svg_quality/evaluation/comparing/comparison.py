@@ -231,7 +231,7 @@ def _verdict(
     difference: float, low: float, high: float, tolerance: float, n_groups: int
 ) -> tuple[Verdict, str]:
     if n_groups < MIN_GROUPS:
-        return "no difference", f"{n_groups} unlike logos are too few to tell"
+        return "no difference", f"{n_groups} distinct logos are too few to tell"
     if low <= 0 <= high:
         if -tolerance <= low and high <= tolerance:
             return "no difference", "the whole interval lies within the tolerance"

@@ -9,11 +9,8 @@ from typing import Final
 
 from svg_quality.evaluation.comparing.comparison import LEVEL, MIN_GROUPS, TARGETS, Comparison
 from svg_quality.evaluation.metrics import REGIONS
-from svg_quality.evaluation.strict_json import strict_json
-from svg_quality.pages.environment import environment, fixed, signed
-
-HTML_NAME: Final = "comparison.html"
-JSON_NAME: Final = "comparison.json"
+from svg_quality.pages.environment import fixed, signed
+from svg_quality.pages.report_files import write_report_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +29,11 @@ class ComparedRuns:
 
 
 def write_comparison(compared: ComparedRuns, output_dir: Path) -> dict[str, Path]:
-    """Write the page and the JSON file; gives their paths as ``html_report`` and ``metrics``."""
-    page = environment("svg_quality.evaluation").get_template("comparison.html.j2").render(
-        compared=compared,
-        regions=REGIONS,
-        targets=TARGETS,
-        level=LEVEL,
-        min_groups=MIN_GROUPS,
+    """Write ``comparison.html`` and ``comparison.json``, see `write_report_files`."""
+    return write_report_files(
+        output_dir, "comparison", compared, "svg_quality.evaluation", "comparison.html.j2",
+        compared=compared, regions=REGIONS, targets=TARGETS, level=LEVEL, min_groups=MIN_GROUPS,
     )  # fmt: skip
-    output_dir.mkdir(parents=True, exist_ok=True)
-    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
-    html_path.write_text(page, encoding="utf-8")
-    json_path.write_text(strict_json(compared), encoding="utf-8")
-    return {"html_report": html_path, "metrics": json_path}
 
 
 def text_table(compared: ComparedRuns) -> list[str]:
@@ -52,7 +41,7 @@ def text_table(compared: ComparedRuns) -> list[str]:
     facts = compared.facts
     lines = [
         f"{facts['split']} split of {facts['dataset']} {facts['version']}: {compared.n_common} "
-        f"rows of {compared.n_logos} unlike logos that all runs predicted",
+        f"rows of {compared.n_logos} distinct logos that all runs predicted",
         f"reference  {compared.runs[compared.reference]}",
     ]
     for name, comparison in compared.comparisons.items():

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from svg_quality.evaluation.comparing.comparison import LEVEL, MIN_GROUPS, TARGETS
 from svg_quality.evaluation.live.side_by_side import SideBySide
 from svg_quality.evaluation.metrics import REGIONS
-from svg_quality.evaluation.strict_json import strict_json
-from svg_quality.pages.environment import environment, fixed, signed
-
-HTML_NAME: Final = "ab_report.html"
-JSON_NAME: Final = "ab_report.json"
+from svg_quality.pages.environment import fixed, signed
+from svg_quality.pages.report_files import write_report_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +25,11 @@ class AbReport:
 
 
 def write_ab_report(report: AbReport, output_dir: Path) -> dict[str, Path]:
-    """Write the page and the JSON file; gives their paths as ``html_report`` and ``metrics``."""
-    page = environment("svg_quality.evaluation").get_template("ab_report.html.j2").render(
-        report=report, regions=REGIONS, targets=TARGETS, level=LEVEL, min_groups=MIN_GROUPS
+    """Write ``ab_report.html`` and ``ab_report.json``, see `write_report_files`."""
+    return write_report_files(
+        output_dir, "ab_report", report, "svg_quality.evaluation", "ab_report.html.j2",
+        report=report, regions=REGIONS, targets=TARGETS, level=LEVEL, min_groups=MIN_GROUPS,
     )  # fmt: skip
-    output_dir.mkdir(parents=True, exist_ok=True)
-    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
-    html_path.write_text(page, encoding="utf-8")
-    json_path.write_text(strict_json(report), encoding="utf-8")
-    return {"html_report": html_path, "metrics": json_path}
 
 
 def ab_lines(report: AbReport) -> list[str]:
@@ -45,14 +37,16 @@ def ab_lines(report: AbReport) -> list[str]:
     if not report.pairs:
         return [
             f"not enough: no set was predicted by champion and challenger and then converted;"
-            f" a verdict takes {MIN_GROUPS} unlike logos"
+            f" a verdict takes {MIN_GROUPS} distinct logos"
         ]
     lines = []
     for pair in report.pairs:
         lines.append(
             f"{pair.challenger} beside {pair.champion}: {pair.verdict.upper()} ({pair.reason})"
         )
-        lines.append(f"  {pair.n} conversions of {pair.n_groups} unlike logos that both predicted")
+        lines.append(
+            f"  {pair.n} conversions of {pair.n_groups} distinct logos that both predicted"
+        )
         if pair.comparison is None:
             continue
         for target, heading in TARGETS.items():

@@ -160,7 +160,10 @@ def ks_distance(reference: np.ndarray, served: np.ndarray) -> float:
 
 
 def ks_p_value(distance: float, n: int, m: int) -> float:
-    """The test's p-value by its limit distribution: with ties it is too large, never too small."""
+    """The test's p-value by the one-sample distribution at ``n m / (n + m)``, as in SciPy.
+
+    Ties make it too large.
+    """
     from scipy import stats  # heavy
 
     return float(stats.kstwo.sf(distance, max(round(n * m / (n + m)), 1)))

@@ -99,7 +99,7 @@ def live_errors(rows: pd.DataFrame, test: pd.DataFrame, n_draws: int, seed: int 
     if n_groups < MIN_GROUPS:
         return LiveErrors(
             verdict="not enough",
-            reason=f"{n_groups} unlike logos were measured, a verdict takes {MIN_GROUPS}",
+            reason=f"{n_groups} distinct logos were measured, a verdict takes {MIN_GROUPS}",
             n=len(rows), n_groups=n_groups, n_without_test=0, bias=None, windows=(), beside=(),
             coverage=None,
         )  # fmt: skip
@@ -138,12 +138,13 @@ def mean_by_logo(values: np.ndarray, rows: pd.DataFrame, n_draws: int, seed: int
 
 
 def _windows(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """In the order of time, each with enough unlike logos for an interval."""
+    """In the order of time, at most `MAX_WINDOWS`, each with enough logos for an interval."""
     ordered = rows.sort_values("at", kind="stable")
     least = max(MIN_GROUPS, int(np.ceil(ordered["group"].nunique() / MAX_WINDOWS)))
+    shortest = np.ceil(len(ordered) / MAX_WINDOWS)  # rows: the same logos may come again and again
     starts, seen = [0], set[int]()
     for place, group in enumerate(ordered["group"]):
-        if len(seen) >= least and group not in seen:
+        if len(seen) >= least and group not in seen and place - starts[-1] >= shortest:
             starts.append(place)
             seen = set()
         seen.add(group)

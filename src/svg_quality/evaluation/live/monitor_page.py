@@ -26,13 +26,11 @@ from svg_quality.evaluation.live.errors import (
     LiveErrors,
     Window,
 )
-from svg_quality.evaluation.strict_json import strict_json
 from svg_quality.pages.charts import Chart
-from svg_quality.pages.environment import environment, signed
+from svg_quality.pages.environment import signed
 from svg_quality.pages.lines import line_chart
+from svg_quality.pages.report_files import write_report_files
 
-HTML_NAME: Final = "monitor.html"
-JSON_NAME: Final = "monitor.json"
 _DRAWN: Final = 4  # numbers whose distributions are drawn
 _UNITS: Final = (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0))
 
@@ -61,14 +59,15 @@ def write_monitor(
     served: Mapping[str, np.ndarray],
     output_dir: Path,
 ) -> dict[str, Path]:
-    """Write the page and the JSON file; gives their paths as ``html_report`` and ``metrics``.
+    """Write ``monitor.html`` and ``monitor.json``, see `write_report_files`.
 
     Args:
         told: what was found.
         reference, served: the numbers that were compared, see `drift.input_drift`.
         output_dir: made where it does not exist.
     """
-    page = environment("svg_quality.evaluation").get_template("monitor.html.j2").render(
+    return write_report_files(
+        output_dir, "monitor", told, "svg_quality.evaluation", "monitor.html.j2",
         told=told,
         distributions=_distributions(told.inputs, reference, served),
         over_time=_over_time(told.errors),
@@ -78,11 +77,6 @@ def write_monitor(
             "gap": TOLERATED_GAP,
         },
     )  # fmt: skip
-    output_dir.mkdir(parents=True, exist_ok=True)
-    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
-    html_path.write_text(page, encoding="utf-8")
-    json_path.write_text(strict_json(told), encoding="utf-8")
-    return {"html_report": html_path, "metrics": json_path}
 
 
 def monitor_lines(told: Monitored) -> list[str]:
@@ -111,8 +105,8 @@ def monitor_lines(told: Monitored) -> list[str]:
         held = errors.coverage
         lines.append(
             f"  covered          {held.found.value:.1%} ({held.found.low:.1%} to"
-            f" {held.found.high:.1%}) of {errors.n} conversions of {errors.n_groups} unlike logos;"
-            f" {held.promised:.0%} is promised, below {held.limit:.0%} is too little"
+            f" {held.found.high:.1%}) of {errors.n} conversions of {errors.n_groups} distinct"
+            f" logos; {held.promised:.0%} is promised, below {held.limit:.0%} is too little"
         )
     return lines
 

@@ -39,7 +39,7 @@ class SideBySide:
     verdict: AbVerdict  # on the challenger
     reason: str
     n: int  # conversions both predicted
-    n_groups: int  # unlike logos of them
+    n_groups: int  # distinct logos of them
     start: datetime | None  # UTC, of the first conversion
     end: datetime | None
     comparison: Comparison | None  # None where too few logos tell
@@ -112,7 +112,7 @@ def _verdict(comparison: Comparison | None, n_groups: int) -> tuple[AbVerdict, s
     """SSIM and bytes over all measured sets; one of each makes ``mixed``."""
     if comparison is None:
         return "not enough", (
-            f"{n_groups} unlike logos have predictions of both and a measurement,"
+            f"{n_groups} distinct logos have predictions of both and a measurement,"
             f" a verdict takes {MIN_GROUPS}"
         )
     told = comparison.differences["full"]

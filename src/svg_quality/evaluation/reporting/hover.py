@@ -5,8 +5,6 @@ The page's script reads it as one JSON object; nothing in it is ever taken for m
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, Final
@@ -17,12 +15,10 @@ import pandas as pd
 
 from svg_quality.conversion.parameters import NAMES, Parameters
 from svg_quality.errors import SvgQualityError
-from svg_quality.pages.environment import environment
 from svg_quality.pages.pictures import pixels_uri
 
 THUMBNAIL: Final = 64  # px of the longer side
 MAX_THUMBNAILS: Final = 600  # logos with a picture; those with the worst predictions come first
-_SCRIPT: Final = "hover.js"
 _DIGITS: Final = 4  # of SSIM
 
 LoadRgb = Callable[[str], np.ndarray]
@@ -64,13 +60,6 @@ def hover_data(rows: pd.DataFrame, load_rgb: LoadRgb) -> dict[str, Any]:
         ],
         "rows": [list(row) for row in zip(*columns, strict=True)],
     }
-
-
-def hover_script() -> tuple[str, str]:
-    """The script that shows it, and its hash as a content security policy names it."""
-    script = environment("svg_quality.evaluation").get_template(_SCRIPT).render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return script, f"sha256-{digest}"
 
 
 def _image(row: dict[Any, Any], load_rgb: LoadRgb | None) -> list[str | None]:

@@ -25,13 +25,12 @@ from svg_quality.evaluation.reporting.scoreboard import (
     score_table,
 )
 from svg_quality.evaluation.residuals import OUTLIER_SCORE
-from svg_quality.evaluation.strict_json import embedded_json, strict_json
 from svg_quality.model.uncertainty import LEVELS
-from svg_quality.pages.environment import environment
+from svg_quality.pages.environment import inline_script
 from svg_quality.pages.pictures import MAX_SVG_BYTES
+from svg_quality.pages.report_files import write_report_files
+from svg_quality.pages.strict_json import embedded_json
 
-HTML_NAME: Final = "evaluation.html"
-JSON_NAME: Final = "metrics.json"
 FIGURE_LABELS: Final = {
     "ms_per_set_alone": "one parameter set, ms",
     MS_PER_10000: "10,000 parameter sets of one picture, ms",
@@ -58,21 +57,22 @@ def write_report(report: EvaluationReport, output_dir: Path) -> dict[str, Path]:
     report.check()
     rows = _prepared(report.rows)
     figures = figures_of(report, rows)
-    page = _render(report, rows, figures)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    html_path, json_path = output_dir / HTML_NAME, output_dir / JSON_NAME
-    html_path.write_text(page, encoding="utf-8")
-    json_path.write_text(strict_json(_summary(report, figures)), encoding="utf-8")
-    written = {"html_report": html_path, "metrics": json_path}
+    written = write_report_files(
+        output_dir, "evaluation", _summary(report, figures),
+        "svg_quality.evaluation", "report.html.j2", json_stem="metrics",
+        **_shown(report, rows, figures),
+    )  # fmt: skip
     if report.predictions is not None:
         written["predictions"] = write_predictions(report.predictions, output_dir)
     return written
 
 
-def _render(report: EvaluationReport, rows: pd.DataFrame, figures: Mapping[str, Any]) -> str:
+def _shown(
+    report: EvaluationReport, rows: pd.DataFrame, figures: Mapping[str, Any]
+) -> dict[str, Any]:
     drawn = charts.thinned(rows)
-    script, script_hash = hover.hover_script()
-    return environment("svg_quality.evaluation").get_template("report.html.j2").render(
+    script, script_hash = inline_script("svg_quality.evaluation", "hover.js")
+    return dict(
         report=report,
         regions=REGIONS,
         metric_names=METRICS,

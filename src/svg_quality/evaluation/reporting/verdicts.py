@@ -35,7 +35,7 @@ def judge(
     """Grade a model.
 
     Args:
-        metrics: region -> target -> figure, as `stages.assess.region_metrics` gives them.
+        metrics: region -> target -> figure, as `stages.learning.assess.region_metrics` gives them.
         baselines: by name, each in the same shape.
         level: promised coverage, in (0, 1).
         lowest_band: coverage of the quality band that is covered worst.

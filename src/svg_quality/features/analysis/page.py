@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from svg_quality.pages.charts import BOTTOM, LEFT, RIGHT, TOP, Chart, Mark, Scale, round_ticks
-from svg_quality.pages.environment import environment
 from svg_quality.pages.lines import MAX_SERIES, line_chart
+from svg_quality.pages.report_files import write_report_files
 
 N_SHOWN: Final = 20  # rows of a table; the JSON report holds all
 _MOST_COMPONENTS: Final = 100  # on the curve's axis
-_TEMPLATE: Final = "analysis.html.j2"
 
 
-def analysis_page(report: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
-    """One self-contained HTML file.
+def write_analysis(
+    report: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()
+) -> dict[str, Path]:
+    """Write ``analysis.html`` and ``analysis.json``, see `write_report_files`.
 
     Args:
         report: what `report.analyse_pictures` and `report.analyse_inputs` gave, the latter under
             ``importance``, and ``context``: names and texts of where it is from.
+        folder: made where it does not exist.
         notes: warnings at the top.
     """
-    made = environment("svg_quality.features")
-    made.filters["p_value"] = _p_value
-    text: str = made.get_template(_TEMPLATE).render(
+    return write_report_files(
+        folder, "analysis", report, "svg_quality.features", "analysis.html.j2",
         report=report,
         notes=notes,
         n_shown=N_SHOWN,
+        p_value=_p_value,
         charts={
             "variance": _variance_chart(report["components"]),
             "scatter": _scatter(report["components"]),
             "silhouettes": _silhouette_chart(report["clusters"]),
         },
-    )
-    return text
+    )  # fmt: skip
 
 
 def _variance_chart(components: Mapping[str, Any]) -> Chart:

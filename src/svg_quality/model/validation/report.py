@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from svg_quality.model.validation.comparison import N_SETS, Architecture
 from svg_quality.model.validation.validator import AREAS, ArchitectureReport
-from svg_quality.pages.environment import environment
+from svg_quality.pages.report_files import write_report_files
 
 _SHOWN_LAYERS = 12
 
@@ -41,17 +40,11 @@ class ValidationReport:
 
 
 def write_validation(report: ValidationReport, folder: Path) -> dict[str, Path]:
-    """Write ``validation.json`` and ``validation.html``; gives their paths as json and html."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = {"json": folder / "validation.json", "html": folder / "validation.html"}
-    text = json.dumps(report.as_dict(), indent=2, allow_nan=False)
-    written["json"].write_text(text + "\n", encoding="utf-8")
-    template = environment("svg_quality.model").get_template("validation.html.j2")
-    page = template.render(
-        report=report, areas=AREAS, n_sets=N_SETS, shown=_SHOWN_LAYERS, gradients=_telling
-    )
-    written["html"].write_text(page, encoding="utf-8")
-    return written
+    """Write ``validation.html`` and ``validation.json``, see `write_report_files`."""
+    return write_report_files(
+        folder, "validation", report.as_dict(), "svg_quality.model", "validation.html.j2",
+        report=report, areas=AREAS, n_sets=N_SETS, shown=_SHOWN_LAYERS, gradients=_telling,
+    )  # fmt: skip
 
 
 def _telling(one: ArchitectureReport) -> Sequence[Any]:

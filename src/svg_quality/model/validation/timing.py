@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from svg_quality.model.modes import mode
+from svg_quality.model.summary import layers_of
 from svg_quality.model.validation.checks import Check, check
 from svg_quality.model.validation.examples import Example, Inputs
 
@@ -51,7 +52,7 @@ def layer_times(
     model: nn.Module, inputs: Inputs, clock: Clock = perf_counter, n_passes: int = 15
 ) -> list[LayerTime]:
     """Time of each layer, the slowest first; what is between the layers comes as ``(between)``."""
-    leaves = {name: m for name, m in model.named_modules() if not any(True for _ in m.children())}
+    leaves = layers_of(model)
     spent: dict[str, float] = defaultdict(float)
     passes: list[dict[str, float]] = []
     began: dict[str, float] = {}

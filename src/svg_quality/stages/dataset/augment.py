@@ -85,6 +85,7 @@ AUGMENT = Stage(
     code=(
         "conversion",
         "dataset",
+        "features/logo_type.py",
         *DESCRIBING,
         "stages/dataset/augment.py",
         "stages/dataset/augmentation.py",

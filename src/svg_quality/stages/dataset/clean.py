@@ -45,15 +45,15 @@ def _clean(context: StageContext) -> None:
         "table digest": context.source.output_digest,
         "this run": context.run.run_id,
     }
-    pages = write_cleaning_report(summary, about, context.reports / context.run.run_id)
-    for file in pages.values():
+    written = write_cleaning_report(summary, about, context.reports / context.run.run_id)
+    for file in written.values():
         context.run.log_artifact(file)
     _keep_set_aside(context, frame.assign(reason=why))
     context.run.log_dataset("conversions", context.source.output_digest, path, "cleaning")
     context.run.log_metrics(_metrics(summary))
     digest = hashlib.sha256(why.fillna("").str.cat(sep="\n").encode()).hexdigest()
-    context.run.set_output(digest, pages["json"])
-    _tell(summary, pages["html"])
+    context.run.set_output(digest, written["metrics"])
+    _tell(summary, written["html_report"])
 
 
 def _remeasured(context: StageContext, path: Path, kept: pd.DataFrame) -> Correspondence | None:

@@ -17,7 +17,7 @@ from svg_quality.dataset.tables import AS_LOGGED, table_digest
 from svg_quality.errors import DatasetError
 from svg_quality.settings import CollectSettings, Settings
 from svg_quality.stages.console import progress, say
-from svg_quality.stages.dataset.convert import TABLE
+from svg_quality.stages.dataset.convert import DESCRIBING, TABLE
 from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.tracking.identity import file_digest
 
@@ -165,7 +165,7 @@ def _own_digests(settings: Settings) -> dict[str, str]:
 COLLECT = Stage(
     name="collect",
     after=(),
-    code=("conversion", "dataset", "stages/dataset/collect.py"),
+    code=("conversion", "dataset", *DESCRIBING, "stages/dataset/collect.py"),
     act=_collect,
     own_digests=_own_digests,
 )

@@ -31,8 +31,8 @@ from svg_quality.tracking.identity import code_digest, file_digest
 TABLE: Final = "conversions.parquet"
 REJECTED: Final = "rejected_logos.json"
 DESCRIBING: Final = (  # code that descriptors depend on
-    "conversion/parameters.py", "conversion/tracing.py", "features/descriptors.py",
-    "features/probes.py", "features/regions.py",
+    "conversion/parameters.py", "conversion/tracing.py", "features/box_ssim.py",
+    "features/descriptors.py", "features/probes.py", "features/regions.py",
 )  # fmt: skip
 
 
@@ -181,6 +181,7 @@ CONVERT = Stage(
         "dataset/logos.py",
         "dataset/survey.py",
         "dataset/tables.py",
+        "features/logo_type.py",
         *DESCRIBING,
         "stages/dataset/convert.py",
         "stages/dataset/filling.py",

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from svg_quality.conversion.workers import worker_count
 from svg_quality.dataset.inspection.marks import Mark, marks_digest, read_marks
 from svg_quality.dataset.manifest import MANIFEST, read_manifest
-from svg_quality.dataset.releases.config_lock import LockedInput, config_lock
+from svg_quality.dataset.releases.config_lock import config_lock
 from svg_quality.dataset.releases.datasheet import PAGE
 from svg_quality.dataset.releases.marks_effect import marks_effect
 from svg_quality.dataset.releases.release import Release, make_release
 from svg_quality.dataset.releases.release_rows import open_table
 from svg_quality.dataset.splits.temporal import LATE_SYNTHETIC, STRADDLES
-from svg_quality.errors import DatasetError, TrackingError
+from svg_quality.errors import DatasetError
 from svg_quality.settings import DEFAULT_MARKS, NEWEST, DatasetSettings, QaSettings, Settings
 from svg_quality.stages.console import progress, progress_bar, say
 from svg_quality.stages.dataset.augment import AUGMENT
 from svg_quality.stages.dataset.collect import COLLECT
 from svg_quality.stages.dataset.convert import CONVERT, TABLE
+from svg_quality.stages.dataset.lineage import lineage
 from svg_quality.stages.pipeline import Stage, StageContext
 from svg_quality.tracking.identity import canonical_json, git_state
-from svg_quality.tracking.lookup import FinishedRun, finished_run, input_run, newest_finished
+from svg_quality.tracking.lookup import FinishedRun, input_run, newest_finished
 from svg_quality.tracking.store import project_root
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 QA_REPORT: Final = "qa_report.html"
-_INPUT: Final = "input."  # a run's tags of the runs that it was made of
 
 
 def _release(context: StageContext) -> None:
@@ -95,49 +94,10 @@ def _lock(context: StageContext, runs: list[FinishedRun]) -> dict[str, Any]:
     return config_lock(
         sections,
         settings.seed,
-        inputs=_lineage(runs),
+        inputs=lineage(runs),
         commit=git.commit if git else None,
         dirty=git.dirty if git else None,
     )
-
-
-def _lineage(runs: list[FinishedRun]) -> list[LockedInput]:
-    """The runs, then those that each was made of, and so on; each once."""
-    locked = {
-        run.run_id: LockedInput(run.stage, run.run_id, run.output_digest, _settings_of(run))
-        for run in runs
-    }
-    waiting = list(runs)
-    while waiting:
-        tags = waiting.pop(0).tags
-        for stage, run_id in _inputs_of(tags):
-            if run_id in locked:
-                continue
-            digest = tags.get(f"{_INPUT}{stage}.digest", "")
-            try:
-                before = finished_run(run_id)
-            except TrackingError:  # deleted since; what it made is in the run that it led to
-                locked[run_id] = LockedInput(stage, run_id, digest, None)
-                continue
-            locked[run_id] = LockedInput(stage, run_id, digest, _settings_of(before))
-            waiting.append(before)
-    return list(locked.values())
-
-
-def _inputs_of(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Stage and id of the runs that a run was made of, as its tags say."""
-    for name, run_id in sorted(tags.items()):
-        if name.startswith(_INPUT) and not name.endswith(".digest"):
-            yield name.removeprefix(_INPUT), run_id
-
-
-def _settings_of(run: FinishedRun) -> dict[str, Any] | None:
-    try:
-        text = run.artifact("settings.json").read_text(encoding="utf-8")
-    except TrackingError:  # its artifacts were deleted
-        return None
-    settings: dict[str, Any] = json.loads(text)
-    return settings
 
 
 def _assure(context: StageContext, folder: Path, written: tqdm[Any]) -> bool:
@@ -300,7 +260,7 @@ DATASET = Stage(
         "conversion/parameters.py", "conversion/similarity.py", "dataset/assurance",
         "dataset/augmentation/selection.py", "dataset/cleaning", "dataset/inspection/marks.py",
         "dataset/manifest.py", "dataset/releases", "dataset/splits", "dataset/tables.py",
-        "dataset/targets.py", "stages/dataset/dataset.py",
+        "dataset/targets.py", "stages/dataset/dataset.py", "stages/dataset/lineage.py",
     ),
     act=_release,
     own_digests=_own_digests,

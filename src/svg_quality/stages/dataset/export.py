@@ -77,6 +77,11 @@ EXPORT = Stage(
     name="export",
     after=DATASET.after,
     accepts=DATASET.accepts,
-    code=("dataset", "stages/dataset/dataset.py", "stages/dataset/export.py"),
+    code=(
+        "dataset",
+        "stages/dataset/dataset.py",
+        "stages/dataset/lineage.py",
+        "stages/dataset/export.py",
+    ),
     act=_export,
 )

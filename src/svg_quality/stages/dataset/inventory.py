@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +9,10 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow.parquet as pq
 
-from svg_quality.dataset.inventory.page import inventory_page
+from svg_quality.dataset.inventory.page import write_inventory
 from svg_quality.dataset.inventory.recommendation import RECOMMENDATION
 from svg_quality.dataset.inventory.report import NEEDED, TEXTS, take_inventory
+from svg_quality.pages.strict_json import strict_json
 from svg_quality.settings import InventorySettings
 from svg_quality.stages.console import say
 from svg_quality.stages.dataset.augment import AUGMENT
@@ -21,7 +21,6 @@ from svg_quality.stages.dataset.convert import CONVERT, TABLE
 from svg_quality.stages.dataset.filling import fill_command, filled_before, recommendation_digest
 from svg_quality.stages.pipeline import Stage, StageContext
 
-REPORT: Final = "dataset_analysis_report"  # .json and .html
 _N_SAID: Final = 3
 
 
@@ -58,18 +57,12 @@ def _keep(
 ) -> Path:
     """Write report, page and recommendation; gives the page at its fixed place."""
     folder = context.reports / context.run.run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        f"{REPORT}.json": json.dumps(report, indent=1, allow_nan=False),
-        f"{REPORT}.html": inventory_page(report, recommendation),
-        RECOMMENDATION: json.dumps(recommendation, indent=1, allow_nan=False),
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(f"{text}\n", encoding="utf-8")
+    written = write_inventory(report, recommendation, folder)
+    (folder / RECOMMENDATION).write_text(strict_json(recommendation), encoding="utf-8")
     context.run.log_artifact(folder)
-    for name in (f"{REPORT}.json", f"{REPORT}.html"):
-        shutil.copyfile(folder / name, context.reports / name)
-    return context.reports / f"{REPORT}.html"
+    for path in written.values():
+        shutil.copyfile(path, context.reports / path.name)
+    return context.reports / written["html_report"].name
 
 
 def _metrics(report: dict[str, Any]) -> dict[str, float]:

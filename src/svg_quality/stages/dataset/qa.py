@@ -102,9 +102,8 @@ def _keep(context: StageContext, report: QaReport, release: Release) -> Path:
         }
     )
     context.run.set_tags({"qa.verdict": "pass" if report.passed else "fail"})
-    digest = file_digest(written["json"])
-    context.run.set_output(digest, written["json"])
-    return written["html"]
+    context.run.set_output(file_digest(written["metrics"]), written["metrics"])
+    return written["html_report"]
 
 
 def _sentence(section: Section) -> str:

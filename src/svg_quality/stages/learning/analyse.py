@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +19,11 @@ from svg_quality.stages.pipeline import Stage, StageContext
 if TYPE_CHECKING:
     from svg_quality.features.analysis.report import Conversions, Pictures
 
-REPORT: Final = "analysis"  # .json and .html
 _TARGETS: Final = ("SSIM", "SSIM, everyday region", "log bytes")
 
 
 def _analyse(context: StageContext) -> None:
-    from svg_quality.features.analysis.page import analysis_page
+    from svg_quality.features.analysis.page import write_analysis
     from svg_quality.features.analysis.report import analyse_inputs, analyse_pictures
 
     settings: AnalyseSettings = context.settings
@@ -52,10 +50,12 @@ def _analyse(context: StageContext) -> None:
         "seed": str(settings.seed),
     }
     notes = [RANDOM_BACKBONE] if extracted.weights == "random" else []
-    page = _keep(context, report, analysis_page(report, notes))
+    written = write_analysis(report, context.reports / context.run.run_id, notes)
+    for path in written.values():
+        context.run.log_artifact(path, "analysis")
     context.run.log_metrics(_metrics(report))
     context.run.set_tags({"backbone.weights": extracted.weights})
-    _say(report, page)
+    _say(report, written["html_report"])
 
 
 def _targets(part: Part) -> dict[str, np.ndarray]:
@@ -99,19 +99,6 @@ def _conversions(part: Part) -> Conversions:
     )
 
 
-def _keep(context: StageContext, report: dict[str, Any], page: str) -> Path:
-    folder = context.reports / context.run.run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        f"{REPORT}.json": json.dumps(report, indent=1, allow_nan=False),
-        f"{REPORT}.html": page,
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(f"{text}\n", encoding="utf-8")
-        context.run.log_artifact(folder / name, REPORT)
-    return folder / f"{REPORT}.html"
-
-
 def _metrics(report: dict[str, Any]) -> dict[str, float]:
     metrics = {
         "pictures": report["pictures"]["n"],
@@ -129,7 +116,7 @@ def _metrics(report: dict[str, Any]) -> dict[str, float]:
 def _say(report: dict[str, Any], page: Path) -> None:
     components, clusters = report["components"], report["clusters"]
     say(
-        f"analyse    {report['pictures']['n']:,} unlike logos;"
+        f"analyse    {report['pictures']['n']:,} distinct logos;"
         f" {components['n_for_share']['0.9']:,} components hold 90% of the features' variance;"
         f" {clusters['n_clusters']} clusters, adjusted Rand index {clusters['adjusted_rand']:.2f}"
         " against the types"

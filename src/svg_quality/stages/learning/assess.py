@@ -122,7 +122,7 @@ def assess(
         context={
             **context,
             "dataset": f"{release.name} {release.version}, digest {release.digest}",
-            "split": f"{split}: {groups.nunique()} unlike logos, {len(frame)} conversions",
+            "split": f"{split}: {groups.nunique()} distinct logos, {len(frame)} conversions",
             "training": f"{len(np.unique(train.image_index))} images, {len(train)} conversions",
             "backbone": f"ResNet-50, {manifest['backbone']['weights']} weights, "
             f"fingerprint {manifest['backbone']['fingerprint'][:12]}",

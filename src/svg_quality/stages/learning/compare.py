@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from svg_quality.errors import SettingsError
-from svg_quality.settings import CompareSettings
+from svg_quality.settings import CompareSettings, Settings
 from svg_quality.stages.console import progress, say
 from svg_quality.stages.learning.assess import ARTIFACTS
 from svg_quality.stages.pipeline import Stage, StageContext
@@ -91,9 +91,16 @@ def _metrics(found: Mapping[str, Comparison]) -> dict[str, float]:
     }
 
 
+def _input_digests(settings: Settings) -> dict[str, str]:
+    """Of the runs that were named: they are refused before a run of this stage is made."""
+    runs = _runs(settings.compare.runs).values()
+    return {f"compared.{place}": run.fingerprint for place, run in enumerate(runs)}
+
+
 COMPARE = Stage(
     name="compare",
     after=(),
     code=("evaluation", "stages/learning/compare.py"),
     act=_compare,
+    own_digests=_input_digests,
 )

@@ -56,20 +56,21 @@ def _cross_validate(context: StageContext) -> None:
         "run": context.run.run_id,
         "dataset": f"{release.name} {release.version}, digest {release.digest}",
         "folds": f"{len(folds)} of {n_folds}, by logo, stratified",
-        "predicted": f"{len(table)} conversions of {table['group'].nunique()} unlike logos",
+        "predicted": f"{len(table)} conversions of {table['group'].nunique()} distinct logos",
         "backbone": f"{extracted.weights} weights",
         "model": "settings of train: " + _told(context.everything.train.model_dump()),
     }
-    pages = write_fold_page(scores, facts, context.reports / context.run.run_id)
-    for path in pages.values():
+    written = write_fold_page(scores, facts, context.reports / context.run.run_id)
+    for path in written.values():
         context.run.log_artifact(path)
     context.run.log_table(table, PREDICTIONS)
     context.run.log_metrics(
         flat_metrics(scores["pooled"], "pooled") | flat_metrics(scores["spread"], "folds")
     )
-    context.run.set_output(hashlib.sha256(json.dumps(scores).encode()).hexdigest(), pages["page"])
+    digest = hashlib.sha256(json.dumps(scores).encode()).hexdigest()
+    context.run.set_output(digest, written["html_report"])
     _say(scores, len(folds))
-    say(f"           page: {pages['page']}")
+    say(f"           page: {written['html_report']}")
 
 
 def _in_folds(conversions: pd.DataFrame) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def _evaluate(context: StageContext) -> None:
         told = report.metrics[region]["ssim"]
         say(
             f"evaluate   {heading.lower():<16} SSIM MAE {fixed(told['mae'], 4)}, R2 "
-            f"{fixed(told['r2'])} ({told['n']} rows of {told['n_logos']} unlike logos)"
+            f"{fixed(told['r2'])} ({told['n']} rows of {told['n_logos']} distinct logos)"
         )
     say(f"evaluate   {MODEL} version {resolved.version} on {settings.split}: {page}")
     say(f"evaluate   next: `svg-quality compare OTHER_RUN {context.run.run_id}`")

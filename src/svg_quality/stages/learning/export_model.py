@@ -45,9 +45,9 @@ def _export_model(context: StageContext) -> None:
     written = write_export(summary, folder, title)
     for path in written.values():
         context.run.log_artifact(path, "export")
-    _log(context, resolved, summary, folder, written["json"])
+    _log(context, resolved, summary, folder, written["metrics"])
     say(f"export     {MODEL} version {resolved.version}")
-    _tell(summary, folder, written["html"])
+    _tell(summary, folder, written["html_report"])
     if summary.failed:
         raise CheckError(f"an exported model must be as promised: {'; '.join(summary.failed)}")
     say(f"export     try it: svg-quality predict LOGO.png --model {folder}")

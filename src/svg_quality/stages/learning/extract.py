@@ -48,21 +48,11 @@ def _extract(context: StageContext) -> None:
     failed = _describe_missing(store, paths, release.working_size)
     for extraction in done.values():
         failed |= extraction.failed
-    first, *others = backbones  # training reads the first
     _check_any(failed, paths)
-    summary = {
-        **_origin(context, release),
-        "weights": weights,
-        "precision": first.precision,
-        "fit": settings.fit,
-        **first.as_dict(context.root),
-        "int8": others[0].as_dict(context.root) if others else None,
-        "failed": {image_id: failure.reason for image_id, failure in failed.items()},
-        "errors": count_failures(failed.values()),
-    }
-    context.run.log_json(summary, SUMMARY)
-    metrics = _metrics(done, summary["errors"], first.precision)
-    if others:
+    first = backbones[0]  # training reads it
+    context.run.log_json(_summary(context, release, weights, backbones, failed), SUMMARY)
+    metrics = _metrics(done, count_failures(failed.values()), first.precision)
+    if len(backbones) > 1:
         metrics |= _agreement(store, backbones, [i for i in paths if i not in failed])
     context.run.log_metrics(metrics)
     context.run.set_tags(
@@ -73,9 +63,7 @@ def _extract(context: StageContext) -> None:
             "backbone.fit": settings.fit,
         }
     )
-    parts = [release.digest, *(each.fingerprint for each in backbones),
-             descriptors_kind(release.working_size), *sorted(failed)]  # fmt: skip
-    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    digest = _output_digest(release, backbones, failed)
     context.run.set_output(digest, store.root / first.fingerprint)
     _say(len(paths), done, failed, weights, metrics)
 
@@ -87,7 +75,8 @@ def _features(
     settings: ExtractSettings,
     working_size: int,
 ) -> Extraction:
-    with progress_bar(len(paths), f"features, {backbone.precision}") as bar:
+    known = len(paths) - len(store.missing(backbone.fingerprint, list(paths)))
+    with progress_bar(len(paths), f"features, {backbone.precision}", known) as bar:
         return extract_features(
             paths, OnnxGraph(backbone.path), backbone.fingerprint, store,
             working_size=working_size, batch_size=settings.batch_size, fit=settings.fit,
@@ -103,7 +92,8 @@ def _describe_missing(
     missing = store.missing(kind, list(paths))
     failed: dict[str, Failure] = {}
     rows: dict[str, np.ndarray] = {}
-    for image_id in progress(missing, len(missing), "descriptors") if missing else ():
+    known = len(paths) - len(missing)
+    for image_id in progress(missing, len(paths), "descriptors", known) if missing else ():
         try:
             image = load_image(paths[image_id], working_size)
             rows[image_id] = describe(image.rgb, image.transparent_share)
@@ -123,12 +113,36 @@ def _check_any(failed: Mapping[str, Failure], paths: Mapping[str, Path]) -> None
         )
 
 
-def _origin(context: StageContext, release: Release) -> dict[str, Any]:
+def _summary(
+    context: StageContext,
+    release: Release,
+    weights: str,
+    backbones: Sequence[StoredBackbone],
+    failed: Mapping[str, Failure],
+) -> dict[str, Any]:
+    """What was extracted, of what and by what, where it is, and which pictures failed."""
+    first, *others = backbones
     return {
         "release": str(release.path.relative_to(context.root)),
         "dataset_digest": release.digest,
         "descriptors": descriptors_kind(release.working_size),
+        "weights": weights,
+        "precision": first.precision,
+        "fit": context.settings.fit,
+        **first.as_dict(context.root),
+        "int8": others[0].as_dict(context.root) if others else None,
+        "failed": {image_id: failure.reason for image_id, failure in failed.items()},
+        "errors": count_failures(failed.values()),
     }
+
+
+def _output_digest(
+    release: Release, backbones: Sequence[StoredBackbone], failed: Mapping[str, Failure]
+) -> str:
+    """SHA-256 of what decides the numbers in the store, and of which pictures have none."""
+    parts = [release.digest, *(each.fingerprint for each in backbones),
+             descriptors_kind(release.working_size), *sorted(failed)]  # fmt: skip
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _agreement(

@@ -198,8 +198,8 @@ FINETUNE = Stage(
     after=(DATASET,),
     code=("conversion/images.py", "features/backbone.py", "features/inputs.py",
           "features/preprocessing.py", "model/dropout.py", "model/losses.py", "model/mlp.py",
-          "model/quality_model.py", "training/finetune.py", "training/pictures.py",
-          "stages/learning/finetune.py"),
+          "model/quality_model.py", "training/finetune.py",
+          "training/picture_scores.py", "training/pictures.py", "stages/learning/finetune.py"),
     act=_finetune,
     own_digests=_weights_digest,
 )  # fmt: skip

@@ -44,9 +44,8 @@ def fit_watched(
     with (
         _epoch_events(folder / TENSORBOARD, len(done)) as write_events,
         TrainingMonitor(folder / MONITOR) as monitor,
-        progress_bar(settings.epochs, "training") as bar,
+        progress_bar(settings.epochs, "training", len(done)) as bar,
     ):
-        bar.update(len(done))
 
         def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
             write_events(epoch, metrics)

@@ -62,13 +62,12 @@ def _search(context: StageContext) -> None:
         n_test_looks=count_test_look(plan),
         command=f"svg-quality train --config reports/{context.run.run_id}/best.yaml",
     )
-    paths = write_search_page(report, context.reports / context.run.run_id)
-    for path in paths.values():
+    written = write_search_page(report, context.reports / context.run.run_id)
+    for path in written.values():
         context.run.log_artifact(path)
     _log(context, report)
-    digest = file_digest(paths["best"])
-    context.run.set_output(digest, paths["best"])
-    say(f"search     page: {paths['page']}")
+    context.run.set_output(file_digest(written["best"]), written["best"])
+    say(f"search     page: {written['html_report']}")
     say(f"           train with the winner's settings: {report.command}")
 
 
@@ -116,8 +115,7 @@ def _run_trials(trials: Trials, n_workers: int) -> None:
         known = min(n_finished(study), plan.n_trials)
     if known:
         say(f"search     study {plan.name} goes on: {known} of {plan.n_trials} trials are there")
-    with progress_bar(plan.n_trials, "trials") as bar:
-        bar.update(known)
+    with progress_bar(plan.n_trials, "trials", known) as bar:
         if known == plan.n_trials:
             return
         if n_workers == 1:

@@ -240,16 +240,15 @@ def _keep(context: StageContext, report: ValidationReport) -> None:
         }
     )
     context.run.set_tags({"validation.verdict": "fail" if report.failed else "pass"})
-    digest = file_digest(written["json"])
-    context.run.set_output(digest, written["json"])
+    context.run.set_output(file_digest(written["metrics"]), written["metrics"])
     for one in report.networks:
         _say_network(one)
     say(f"validate   10,000 parameter sets of one image in {own.ms:.3g} ms of one processor")
-    say(f"validate   {_shown(written['html'], context.root)}")
+    say(f"validate   {_shown(written['html_report'], context.root)}")
     if report.failed:
         raise CheckError(
             f"every check of a network must pass, {len(report.failed)} did not:"
-            f" {'; '.join(report.failed)} (the page: {written['html']})"
+            f" {'; '.join(report.failed)} (the page: {written['html_report']})"
         )
 
 

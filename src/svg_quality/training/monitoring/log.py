@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from svg_quality.dataset.whole_lines import drop_unfinished_line
 from svg_quality.errors import DatasetError, SettingsError
 
 NAME: Final = "monitor"
@@ -48,7 +49,10 @@ class RotatingLog:
         path = _path(self.directory, 0)
         if self._size < 0:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._size = _whole_lines(path) if path.exists() else 0
+            self._size = 0
+            if path.exists():
+                with path.open("rb+") as log:
+                    self._size = drop_unfinished_line(log)
         if self._size and self._size + len(line) > self.max_bytes:
             self._rotate()
         with path.open("ab", buffering=0) as file:  # a few times a second: no handle to leave open
@@ -92,13 +96,3 @@ def _path(directory: Path, number: int) -> Path:
 def _number(path: Path) -> int:
     middle = path.name.split(".")[1]
     return int(middle) if middle.isdecimal() else 0
-
-
-def _whole_lines(path: Path) -> int:
-    """Cut off the half line that a kill left; gives the bytes that remain."""
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with path.open("r+b") as file:
-            file.truncate(whole)
-    return whole

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +11,39 @@ import numpy as np
 import yaml
 
 from svg_quality.pages.charts import Chart
-from svg_quality.pages.environment import environment
 from svg_quality.pages.lines import line_chart
+from svg_quality.pages.report_files import write_report_files
 from svg_quality.training.searching.space import SPACE
 from svg_quality.training.searching.study import StudyResult
 
-HTML_NAME: Final = "search.html"
-JSON_NAME: Final = "search.json"
 BEST_NAME: Final = "best.yaml"
+FIGURES: Final = {  # figure: heading
+    "everyday_ssim_mae": "Everyday region: SSIM error",
+    "everyday_ssim_r2": "Everyday region: SSIM R²",
+    "everyday_log_bytes_mae": "Everyday region: log bytes error",
+    "everyday_log_bytes_r2": "Everyday region: log bytes R²",
+    "ssim_mae": "Full region: SSIM error",
+    "ssim_r2": "Full region: SSIM R²",
+    "log_bytes_mae": "Full region: log bytes error",
+    "log_bytes_r2": "Full region: log bytes R²",
+    "training_time": "Training time, s",
+}
+CHOICES: Final = {  # of `SPACE`, and of `train` in place of the first three: heading
+    "width": "Width of the first layer",
+    "depth": "Hidden layers",
+    "taper": "Width, layer to layer",
+    "hidden_dims": "Widths of the hidden layers",
+    "dropout_rate": "Dropout",
+    "batch_norm": "Batch norm",
+    "loss": "Loss of SSIM",
+    "ranking_weight": "Weight of the ranking loss",
+    "bytes_weight": "Weight of the size's loss",
+    "learning_rate": "Learning rate",
+    "weight_decay": "Weight decay",
+    "batch_size": "Rows per step",
+    "d_bottleneck": "Numbers kept of the features",
+    "n_members": "Networks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +76,19 @@ class SearchReport:
 
 
 def write_search_page(report: SearchReport, folder: Path) -> dict[str, Path]:
-    """Write page, figures and settings; gives the paths as ``page``, ``figures`` and ``best``."""
-    page = environment("svg_quality.training").get_template("search.html.j2").render(
+    """Write ``search.html``, ``search.json`` (see `write_report_files`) and ``best.yaml``."""
+    written = write_report_files(
+        folder, "search", report, "svg_quality.training", "search.html.j2",
         report=report,
         charts=[history_chart(report.study), *_learning_chart(report.study)],
         names=tuple(SPACE),
         summary=Repeated.summary,
-        figures=tuple(report.winner.validation),
+        figures=FIGURES,
+        choices=CHOICES,
     )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {
-        "page": folder / HTML_NAME, "figures": folder / JSON_NAME, "best": folder / BEST_NAME
-    }  # fmt: skip
-    paths["page"].write_text(page, encoding="utf-8")
-    figures = json.dumps(dataclasses.asdict(report), indent=2, allow_nan=False)
-    paths["figures"].write_text(figures + "\n", encoding="utf-8")
-    paths["best"].write_text(_best(report), encoding="utf-8")
-    return paths
+    written["best"] = folder / BEST_NAME
+    written["best"].write_text(_best(report), encoding="utf-8")
+    return written
 
 
 def history_chart(study: StudyResult) -> Chart:
@@ -84,7 +103,7 @@ def history_chart(study: StudyResult) -> Chart:
             "trial": (numbers, values),
             "best so far": (numbers, np.minimum.accumulate(values).tolist()),
         },
-        ("trial", "everyday MAE of SSIM"),
+        ("trial", "everyday region: mean absolute error of SSIM"),
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 
-def strict_json(value: Any, indent: int | None = 2) -> str:
+def strict_json(value: Any) -> str:
     """Dataclasses, mappings and arrays as JSON; a number that is not finite becomes null."""
-    return json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+    return json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def embedded_json(value: Any) -> str:
