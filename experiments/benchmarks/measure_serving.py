@@ -1,4 +1,8 @@
-"""`svg-quality serve` as a process: start, one client's answers, and fifty clients for a minute."""
+"""`svg-quality serve` as a process: start, one client's answers, and fifty clients at once.
+
+Memory is looked at after the server has seen more pictures than it keeps, so that what is left to
+grow is neither the cache nor what the allocator takes once.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 from record import HERE, write_result
 
@@ -26,8 +31,10 @@ from svg_quality.dataset.logos import discover_logos, read_excluded
 
 COMMAND = str(Path(sys.executable).parent / "svg-quality")
 N_SETS, N_REQUESTS = 1000, 60
-N_CLIENTS, SECONDS = 50, 60.0
+N_CLIENTS, SECONDS = 50, 180.0
+N_WARM = 160  # pictures before that, of which the server keeps the last 64
 EARLY_S = 10.0  # when memory is looked at first
+MARKS_S = (60, 120, 180)  # and then
 
 
 @dataclass
@@ -47,6 +54,8 @@ def main() -> None:
         with httpx.Client(base_url=url, timeout=60) as client:
             new = [_ask(client, logo, sets) for logo in logos[:N_REQUESTS]]
             seen = [_ask(client, logos[0], sets) for _ in range(N_REQUESTS)]
+            for logo in logos[:N_WARM]:
+                _ask(client, logo, sets)
         load = asyncio.run(_load(url, logos, sets, process.pid))
     finally:
         process.terminate()
@@ -125,8 +134,8 @@ def _figures(
     ready_s: float, new: Sequence[float], seen: Sequence[float], load: Load, code: int
 ) -> dict[str, Any]:
     n_all = sum(load.statuses.values())
-    early = next(size for at, size in load.mebibytes if at >= EARLY_S)
-    late = load.mebibytes[-1][1]
+    early, *later = (_at(load, second) for second in (EARLY_S, *MARKS_S))
+    after = np.array([row for row in load.mebibytes if row[0] >= MARKS_S[0]])
     return {
         "load_average": [round(x, 1) for x in os.getloadavg()],
         "start_to_ready_s": round(ready_s, 2),
@@ -143,11 +152,20 @@ def _figures(
         "answered_per_s": round(load.statuses[200] / SECONDS, 1),
         "answered_ms": _times(load.milliseconds),
         "memory_mib_at_10_s": round(early, 1),
-        "memory_mib_at_60_s": round(late, 1),
-        "memory_growth": round(late / early - 1, 4),
+        **{
+            f"memory_mib_at_{at}_s": round(size, 1) for at, size in zip(MARKS_S, later, strict=True)
+        },
+        "memory_growth": round(later[-1] / early - 1, 4),
+        "memory_growth_after_60_s": round(later[-1] / later[0] - 1, 4),
+        "memory_mib_per_minute_after_60_s": round(60 * np.polyfit(*after.T, 1)[0], 2),
         "asked_memory_growth": 0.05,
         "exit_code_after_sigterm": code,
     }
+
+
+def _at(load: Load, second: float) -> float:
+    """MiB at a time; the last ones before the end count as the end's."""
+    return next((size for at, size in load.mebibytes if at >= second), load.mebibytes[-1][1])
 
 
 def _times(milliseconds: Sequence[float]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from svg_quality.serving.api import create_app
 from svg_quality.serving.config import ServeConfig
 from svg_quality.serving.server import listening_socket, url_of
 
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
 ROOT = Path(__file__).parents[2]
 TYPES = ("simple", "text", "gradient", "complex")
 STAGES = (
@@ -45,17 +46,8 @@ def picture(seed: int, side: int = 48) -> Image.Image:
     return drawn
 
 
-def use(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Go into a project: its folder and its store, until the patch is undone."""
-    patch.chdir(folder)
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
-    patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "SVG_QUALITY_API_KEY"):
-        patch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
-def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_project(tmp_path_factory: pytest.TempPathFactory, enter: Enter) -> Path:
     """A project whose model was trained on 44 small pictures, in a store of its own."""
     folder = tmp_path_factory.mktemp("served")
     for name in ("MLproject", "conda.yaml"):
@@ -67,17 +59,17 @@ def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         picture(number).save(path)
     with pytest.MonkeyPatch.context() as patch:
-        use(folder, patch)
+        enter(folder, patch)
         for stage in STAGES:
             assert main(list(stage)) == 0
     return folder
 
 
 @pytest.fixture(scope="module")
-def in_project(trained_project: Path) -> Iterator[Path]:
+def in_project(trained_project: Path, enter: Enter) -> Iterator[Path]:
     """The project, with the tests of a module working in it."""
     with pytest.MonkeyPatch.context() as patch:
-        use(trained_project, patch)
+        enter(trained_project, patch)
         yield trained_project
 
 

@@ -19,13 +19,20 @@ from svg_quality.conversion.images import load_image
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.rendering import render
+from svg_quality.conversion.workers import WorkerPool
+from svg_quality.prediction.predictor import QualityPredictor
 from svg_quality.serving.answer_schemas import (
     ConvertAnswer,
     OptimizeAnswer,
     PredictAnswer,
     Problem,
 )
-from svg_quality.serving.problems import KINDS
+from svg_quality.serving.challenger import ChallengerRouter
+from svg_quality.serving.config import ServeConfig
+from svg_quality.serving.metrics import Metrics
+from svg_quality.serving.problems import KINDS, Refused
+from svg_quality.serving.service import Service
+from svg_quality.serving.uploads import Upload
 
 Bare = Callable[..., AbstractContextManager[httpx.Client]]
 
@@ -96,7 +103,19 @@ def test_a_conversion_needs_no_model_and_gives_what_measuring_gives(
     assert off.any()
     assert (np.asarray(shown) == 255 - off).all()
     left_out = client.post("/v1/convert", **as_json(draw(2), difference=False))
-    assert left_out.json()["difference"] is None
+    assert (left_out.json()["difference"], left_out.json()["picture"]) == (None, None)
+
+
+def test_a_conversion_gives_the_picture_too_where_a_browser_cannot_draw_it(
+    client: httpx.Client, draw: Callable[..., bytes]
+) -> None:
+    tiff = draw(2, kind="TIFF")
+    said = client.post("/v1/convert", **as_form(tiff, picture=True)).json()
+    kind, _, png = said["picture"].partition(",")
+    assert kind == "data:image/png;base64"
+    shown = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert (np.asarray(shown) == load_image(tiff).rgb).all()
+    assert said["image"]["format"] == "TIFF"
 
 
 def test_optimizing_works_without_a_model_where_the_method_needs_none(
@@ -249,6 +268,17 @@ def test_a_batch_fails_one_by_one(client: httpx.Client, draw: Callable[..., byte
     assert (none.status_code, code_of(none)) == (422, "invalid_request")
 
 
+def test_a_batch_whose_caller_was_told_that_it_took_too_long_goes_no_further(
+    draw: Callable[..., bytes],
+) -> None:
+    config, predictor = ServeConfig(timeout_s=0.0), QualityPredictor(enabled=False)
+    router = ChallengerRouter(predictor, None, 0.0, None)
+    service = Service(config, predictor, router, WorkerPool(1, 1.0), None, Metrics())
+    with pytest.raises(Refused, match="a batch must end within 0 s") as refused:
+        service.predict_batch([Upload("a.png", draw(1))] * 3, Parameters())
+    assert refused.value.code == "timeout"
+
+
 def test_a_name_is_only_a_name(client: httpx.Client, draw: Callable[..., bytes]) -> None:
     for sent, shown in (("../../etc/passwd", "passwd"), ("C:\\a\\b.png", "b.png"),
                         ("a\x00\x1b[31mb.png", "a[31mb.png"), ("", "image")):  # fmt: skip
@@ -293,6 +323,7 @@ def svg(inner: str, attributes: str = 'width="48" height="48"', before: str = ""
 def test_an_svg_is_drawn(client: httpx.Client) -> None:
     said = client.post("/v1/predict", **as_form(svg(DISC))).json()
     assert (said["image"]["width"], said["image"]["height"]) == (512, 512)
+    assert said["image"]["format"] == "SVG"  # as sent, though it was drawn before it was read
     assert said["image"]["image_id"] == load_image(svg(DISC)).image_id
 
 

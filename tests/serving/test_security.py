@@ -65,10 +65,12 @@ def test_an_open_address_needs_a_key() -> None:
 
 def test_with_a_key_only_those_who_send_it_may_ask(bare: Bare) -> None:
     with bare(api_key=KEY) as client:
-        for headers in ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}):
+        for headers in ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"},
+                        {"Authorization": f"bearer {KEY}"}):  # fmt: skip
             assert client.get("/v1/model", headers=headers).status_code == 200
         wrong = ({}, {"X-API-Key": KEY + "x"}, {"X-API-Key": KEY[:-1]},
-                 {"Authorization": f"Basic {KEY}"}, {"X-API-Key": "\xfc"})  # fmt: skip
+                 {"Authorization": f"Basic {KEY}"}, {"Authorization": KEY},
+                 {"X-API-Key": "\xfc"})  # fmt: skip
         for headers in wrong:
             raw = {name: value.encode("latin-1") for name, value in headers.items()}
             for method, path in (("GET", "/v1/model"), ("POST", "/v1/predict"), ("GET", "/metrics"),
@@ -106,4 +108,5 @@ def test_every_answer_tells_browsers_to_stay_within(bare: Bare) -> None:
         for path in ("/", "/health", "/v1/none", "/playground/style.css"):
             headers = client.get(path).headers
             assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Cache-Control"] == "no-cache"  # else an upgrade mixes old scripts in
             assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]

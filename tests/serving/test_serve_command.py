@@ -98,6 +98,36 @@ def test_a_signal_ends_it_when_the_work_is_done_and_its_workers_are_gone(
             httpx.get(f"{address}health")
 
 
+def test_a_second_interrupt_ends_it_at_once_and_it_does_not_claim_more(
+    draw: Callable[..., bytes],
+) -> None:
+    with started("--max-concurrent", "1") as (process, address, _):
+        fields = {"method": "search", "budget": "64", "min_ssim": "0.5"}
+        codes: list[int] = []
+
+        def optimize() -> None:
+            files = {"image": draw(4, side=400)}
+            answer = httpx.post(f"{address}v1/optimize", files=files, data=fields, timeout=60)
+            codes.append(answer.status_code)
+
+        thread = threading.Thread(target=optimize)
+        thread.start()
+        while not _in_flight(address):
+            time.sleep(0.02)
+        family = psutil.Process(process.pid).children(recursive=True)
+        for _ in range(2):
+            os.kill(process.pid, signal.SIGINT)
+            time.sleep(0.3)
+        thread.join()
+        process.wait(20)
+        assert codes == [500]
+        assert (process.stdout or sys.stdin).read().strip() == (
+            "serve      stopped: at once, what was under way was given up"
+        )
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert alive == []
+
+
 def _in_flight(address: str) -> bool:
     text = httpx.get(f"{address}metrics").text
     found = re.search(r"^svg_quality_requests_in_flight (\S+)", text, re.MULTILINE)

@@ -1,15 +1,16 @@
 """A checkout of our own in a temporary folder, with a real SQLite store and a clean environment."""
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from svg_quality.tracking import store
+from svg_quality.tracking.registry import MODEL
+from svg_quality.tracking.store import open_store
 
 MLPROJECT = """\
 name: svg-quality
@@ -26,16 +27,6 @@ entry_points:
 Shell = Callable[..., subprocess.Popen[str]]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # MLflow 3.17.2's own use of SQLAlchemy and pandas, and its opinion of its own type hints.
-    for known in (
-        "ignore:The ``noload`` loader strategy:DeprecationWarning",
-        "ignore:Operation with range is deprecated:DeprecationWarning",
-        "ignore:.*Any type hint is inferred as AnyType:UserWarning",
-    ):
-        config.addinivalue_line("filterwarnings", known)
-
-
 @pytest.fixture
 def environment() -> Iterator[None]:
     """Nothing of MLflow's or conda's is set, and nothing stays set."""
@@ -46,15 +37,6 @@ def environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables and nothing of ours: making them takes a second, copying does not."""
-    root = tmp_path_factory.mktemp("template")
-    database = root / "mlflow.db"
-    store._create_database(database, root)
-    return database
 
 
 @pytest.fixture
@@ -69,11 +51,24 @@ def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: 
 
 
 @pytest.fixture
-def project(empty_project: Path, empty_database: Path) -> Path:
+def project(empty_project: Path) -> Path:
     """A checkout with a store that has tables, but not yet our experiment."""
     (empty_project / "mlruns").mkdir()
-    shutil.copy(empty_database, empty_project / "mlruns" / "mlflow.db")
+    store._create_database(empty_project / "mlruns" / "mlflow.db", empty_project)
     return empty_project
+
+
+@pytest.fixture
+def bare_versions(project: Path) -> Callable[[int], None]:
+    """Registers versions without files: enough for everything about stages, and instant."""
+
+    def make(n: int) -> None:
+        client = open_store().client
+        client.create_registered_model(MODEL)
+        for _ in range(n):
+            client.create_model_version(MODEL, "/nowhere")
+
+    return make
 
 
 @pytest.fixture
@@ -96,3 +91,23 @@ def shell(environment: None) -> Iterator[Shell]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def all_at_once(shell: Shell) -> Callable[[str, Iterable[int]], None]:
+    """Runs a program once for each number, all from "ready" on at the same moment, to its end."""
+
+    def run(program: str, numbers: Iterable[int]) -> None:
+        processes = [shell(program, str(number)) for number in numbers]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            assert process.communicate(timeout=120)[1] == ""
+            assert process.returncode == 0
+
+    return run

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,6 @@ from svg_quality.tracking.production import (
 from svg_quality.tracking.registry import ALIAS, MODEL, put_in_production
 from svg_quality.tracking.store import open_store
 
-Shell = Callable[..., subprocess.Popen[str]]
 MOVE = """
 import sys
 from svg_quality.tracking.production import move, production
@@ -34,12 +33,8 @@ with production() as now:
 
 
 @pytest.fixture
-def versions(project: Path) -> Path:
-    """Three versions without files: enough for everything about stages."""
-    client = open_store().client
-    client.create_registered_model(MODEL)
-    for _ in range(3):
-        client.create_model_version(MODEL, "/nowhere")
+def versions(project: Path, bare_versions: Callable[[int], None]) -> Path:
+    bare_versions(3)
     return project
 
 
@@ -132,25 +127,18 @@ def test_another_registry_has_a_history_of_its_own(
 
 
 def test_a_password_is_not_written_down(versions: Path) -> None:
-    assert registry_name("postgresql://ann:secret@db/mlflow") == "postgresql://db/mlflow"
+    for password in ("secret", "sec@ret"):
+        name = registry_name(f"postgresql://ann:{password}@db/mlflow")
+        assert name == "postgresql://db/mlflow"
+    assert registry_name("https://db/of@ann") == "https://db/of@ann"
     assert registry_name(f"sqlite:///{versions}/mlruns/mlflow.db") == "mlruns/mlflow.db"
 
 
 @pytest.mark.slow
 def test_moves_at_the_same_time_leave_exactly_one_and_every_line(
-    versions: Path, shell: Shell
+    versions: Path, all_at_once: Callable[[str, Iterable[int]], None]
 ) -> None:
-    processes = [shell(MOVE, str(number)) for number in (1, 2, 3)]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        assert process.communicate(timeout=120)[1] == ""
-        assert process.returncode == 0
+    all_at_once(MOVE, (1, 2, 3))
     lines = told()
     assert sorted(number for _, number, _ in lines if number) == [1, 2, 3]
     assert [before for *_, before in lines] == [None, *(number for _, number, _ in lines[:2])]

@@ -1,8 +1,7 @@
 """Versions are made from runs, and exactly one of them is in Production."""
 
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import mlflow
@@ -24,7 +23,8 @@ from svg_quality.tracking.resolve import ModelVersion, resolve, versions_from_cl
 from svg_quality.tracking.runs import stage_run
 from svg_quality.tracking.store import open_store, tracking_uri
 
-Shell = Callable[..., subprocess.Popen[str]]
+BareVersions = Callable[[int], None]
+AllAtOnce = Callable[[str, Iterable[int]], None]
 
 MODEL_FILE = """
 from pathlib import Path
@@ -83,14 +83,6 @@ def promote(version: int) -> ModelVersion:
         return put_in_production(store, version)
 
 
-def bare_versions(n: int) -> None:
-    """Versions without files: enough for everything about stages, and instant."""
-    client = open_store().client
-    client.create_registered_model(MODEL)
-    for _ in range(n):
-        client.create_model_version(MODEL, "/nowhere")
-
-
 @pytest.mark.parametrize("name", ["bundle", "train-output"])
 def test_a_registered_bundle_loads_and_predicts(project: Path, name: str) -> None:
     assert train(project, name=name) == 1
@@ -145,7 +137,7 @@ def test_a_model_belongs_to_an_open_run(project: Path) -> None:
         register(run.run_id, missing, project, input_example=EXAMPLE, pip_requirements=[])
 
 
-def test_promotion_archives_the_one_before(project: Path) -> None:
+def test_promotion_archives_the_one_before(bare_versions: BareVersions) -> None:
     bare_versions(3)
     assert promote(2).stage == PRODUCTION
     promoted = promote(1)  # a lower number too: a rollback
@@ -155,7 +147,7 @@ def test_promotion_archives_the_one_before(project: Path) -> None:
     assert promote(1) == promoted  # again changes nothing
 
 
-def test_only_an_existing_version_can_be_promoted(project: Path) -> None:
+def test_only_an_existing_version_can_be_promoted(bare_versions: BareVersions) -> None:
     with pytest.raises(TrackingError, match="must exist to be promoted, got 1; there is none"):
         promote(1)
     bare_versions(2)
@@ -164,7 +156,7 @@ def test_only_an_existing_version_can_be_promoted(project: Path) -> None:
 
 
 def test_a_promotion_that_did_not_hold_is_reported(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    bare_versions: BareVersions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare_versions(2)
     promote(1)
@@ -175,19 +167,11 @@ def test_a_promotion_that_did_not_hold_is_reported(
 
 
 @pytest.mark.slow
-def test_promotions_at_the_same_time_leave_exactly_one(project: Path, shell: Shell) -> None:
+def test_promotions_at_the_same_time_leave_exactly_one(
+    bare_versions: BareVersions, all_at_once: AllAtOnce
+) -> None:
     bare_versions(4)
-    processes = [shell(PROMOTE, str(version)) for version in range(1, 5)]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        assert process.communicate(timeout=120)[1] == ""
-        assert process.returncode == 0
+    all_at_once(PROMOTE, range(1, 5))
     versions = versions_from_client(tracking_uri(), MODEL)
     (staged,) = [one.version for one in versions if one.stage == PRODUCTION]
     (aliased,) = [one.version for one in versions if ALIAS in one.aliases]

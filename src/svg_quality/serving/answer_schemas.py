@@ -169,6 +169,9 @@ class ConvertAnswer(Head):
     predicted: PredictedFigures | None = Field(description="null: no model answers")
     svg: str = Field(description="the SVG itself")
     difference: Difference
+    picture: str | None = Field(
+        description="PNG as data: URL of what was traced; null where it was not asked for"
+    )
 
 
 class AttemptMade(Model):

@@ -14,6 +14,7 @@ from svg_quality.optimization.explain import Curve
 from svg_quality.prediction.bundle import Scores
 from svg_quality.prediction.reference import Similarity
 from svg_quality.serving.schemas import API_VERSION, MEANINGS
+from svg_quality.serving.uploads import Upload
 
 _DIGITS: Final = 6  # of SSIM: float32 has no more
 _SSIM: Final = ("ssim", "ssim_low", "ssim_high")
@@ -30,14 +31,14 @@ def head(model_name: str, model_version: str | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def image_facts(name: str, image: LogoImage, similarity: Similarity | None) -> dict[str, Any]:
+def image_facts(sent: Upload, image: LogoImage, similarity: Similarity | None) -> dict[str, Any]:
     """The picture as it was read."""
     height, width = image.rgb.shape[:2]
     nearest = similarity.nearest if similarity else ()
     return {
-        "name": name,
+        "name": sent.name,
         "image_id": image.image_id,
-        "format": image.format,
+        "format": sent.format or image.format,
         "width": width,
         "height": height,
         "source_width": image.source_width,

@@ -1,4 +1,4 @@
-"""Pictures that worker processes draw of a tracing."""
+"""Pictures as ``data:`` URLs: what was traced, and where a tracing differs from it."""
 
 from __future__ import annotations
 
@@ -42,6 +42,14 @@ def draw_difference(task: DifferenceTask) -> str:
         ConversionError: the tracing cannot be drawn.
     """
     height, width = task.rgb.shape[:2]
-    off = cv2.absdiff(task.rgb, render(task.svg, width, height)).max(axis=2)
-    png = cv2.imencode(".png", 255 - off)[1].tobytes()
+    return _png_url(255 - cv2.absdiff(task.rgb, render(task.svg, width, height)).max(axis=2))
+
+
+def picture_url(rgb: np.ndarray) -> str:
+    """A picture, uint8 ``(H, W, 3)``, as a PNG."""
+    return _png_url(rgb[..., ::-1])
+
+
+def _png_url(pixels: np.ndarray) -> str:
+    png = cv2.imencode(".png", pixels)[1].tobytes()
     return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -55,7 +55,7 @@ class Gate:
             Refused: too many wait already (``busy``), or it took too long (``timeout``).
         """
         if self._n_inside >= self._n_slots + self._max_waiting:
-            raise self._busy()
+            raise self._busy(f"at most {self._max_waiting} requests may wait, so many do already")
         deadline = time.monotonic() + self._timeout_s
         self._n_inside += 1
         try:
@@ -63,7 +63,9 @@ class Gate:
         except BaseException as error:  # a request that is given up, too
             self._n_inside -= 1
             if isinstance(error, TimeoutError):
-                raise self._busy() from None
+                raise self._busy(
+                    f"a slot must come free within {self._timeout_s:g} s, none did"
+                ) from None
             raise
         start = time.monotonic()
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -90,11 +92,11 @@ class Gate:
             done.exception()  # seen, also where nobody waits for it any more
         self._seconds += (1 - _MEMORY) * (time.monotonic() - start - self._seconds)
 
-    def _busy(self) -> Refused:
+    def _busy(self, detail: str) -> Refused:
         seconds = math.ceil(self._seconds * self._n_inside / self._n_slots)
         return Refused(
             "busy",
-            f"at most {self._max_waiting} requests may wait, so many do already",
+            detail,
             {"Retry-After": str(min(max(seconds, 1), _LONGEST_RETRY_S))},
         )
 

@@ -102,13 +102,15 @@ def learned_by(version: str, data: Path) -> Learned:
     except (TrackingError, ModelError, OSError, ValueError, KeyError) as error:
         return Learned(None, (), f"what {version} was trained on is not known here: {error}")
     try:
-        images = read_release(data / "releases" / about["name"] / about["version"]).images
+        release = read_release(data / "releases" / about["name"] / about["version"])
+        if release.digest != about["digest"]:
+            raise DatasetError(f"{release.path} is another release than the one it learned from")
     except (DatasetError, OSError, KeyError) as error:
         return Learned(
             None, reference.image_ids,
             f"of what {version} was trained on only the bundle's own list is known here: {error}",
         )  # fmt: skip
-    images = images[images["split"] != "test"]
+    images = release.images[release.images["split"] != "test"]
     return Learned(images, images.index)
 
 
@@ -138,10 +140,10 @@ def served_pictures(
     Raises:
         DatasetError: a line lacks a field.
     """
-    wanted = {line["image_id"] for line in predictions(log, since)}
+    wanted = {_field(line, "image_id") for line in predictions(log, since)}
     lines: dict[str, Mapping[str, Any]] = {}
     for line in log.lines():
-        if line.get("kind") != "picture" or line["image_id"] not in wanted:
+        if line.get("kind") != "picture" or _field(line, "image_id") not in wanted:
             continue
         if line["image_id"] not in lines or version_of(line) == version:
             lines[line["image_id"]] = line
@@ -154,9 +156,9 @@ def served_pictures(
         reference=_columns(show(points), distances),
         served=_columns(
             show((values - reference.mean) / reference.scale),
-            np.array([line["distance"] for line in own]),
+            np.array([_field(line, "distance") for line in own]),
         ),
-        unlike=np.array([line["unlike"] for line in own], bool),
+        unlike=np.array([_field(line, "unlike") for line in own], bool),
     )
 
 
@@ -206,7 +208,7 @@ def _numbers(line: Mapping[str, Any]) -> np.ndarray:
 
 def _field(line: Mapping[str, Any], name: str) -> Any:
     if name not in line:
-        raise DatasetError(f"a picture of the log must have its fields, one lacks {name}")
+        raise DatasetError(f"a line of the log must have its fields, one lacks {name}")
     return line[name]
 
 

@@ -132,7 +132,11 @@ def problem(refused: Refused, path: str, model_version: str | None) -> Response:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Make every failure of an application a problem, those of the framework too."""
+    """Make every failure of an application a problem, those of the framework too.
+
+    The handlers are coroutines: others would each be called in a thread, and refusals come in
+    floods (forty threads, each with its own share of the allocator's memory).
+    """
     app.add_exception_handler(SvgQualityError, _of_this_package)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(RequestValidationError, _of_validation)
@@ -143,19 +147,19 @@ def _respond(request: Request, refused: Refused) -> Response:
     return problem(refused, request.url.path, request.app.state.model_version())
 
 
-def _of_this_package(request: Request, error: Exception) -> Response:
+async def _of_this_package(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         return _respond(request, error)
     code = code_of(error) if isinstance(error, SvgQualityError) else "internal_error"
     if code == "internal_error":  # of the disk, say: its words are for whoever runs the server
         _log.error("%s failed: %s", request.url.path, error)
-        return _unforeseen(request, error)
+        return await _unforeseen(request, error)
     return _respond(request, Refused(code, str(error)))
 
 
-def _of_the_framework(request: Request, error: Exception) -> Response:
+async def _of_the_framework(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
-        return _unforeseen(request, error)
+        return await _unforeseen(request, error)
     code = _BY_STATUS.get(error.status_code, "internal_error")
     if code == "not_found":
         detail = f"an address must be one of those in /docs, {request.url.path} is not"
@@ -166,9 +170,9 @@ def _of_the_framework(request: Request, error: Exception) -> Response:
     return _respond(request, Refused(code, detail, dict(error.headers or {})))
 
 
-def _of_validation(request: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
-        return _unforeseen(request, error)
+        return await _unforeseen(request, error)
     faults = [
         (".".join(filter(_is_ours, map(str, fault["loc"]))) or "request", str(fault["msg"]).lower())
         for fault in error.errors()
@@ -182,7 +186,7 @@ def _is_ours(part: str) -> bool:
     return part.isidentifier() or part.isdecimal()
 
 
-def _unforeseen(request: Request, error: Exception) -> Response:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     """The framework logs the error with its traceback, and closes the connection."""
     return _respond(
         request,

@@ -131,6 +131,7 @@ class ConvertOptions(Model):
         default_factory=dict, description="one parameter set", examples=[{"color_precision": 4}]
     )
     difference: bool = Field(True, description="also draw where the tracing differs")
+    picture: bool = Field(False, description="also give the picture as it was traced")
 
 
 class OptimizeOptions(Model):

@@ -35,6 +35,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",  # of two versions' scripts a browser would make one page
 }
 
 
@@ -127,7 +128,8 @@ class Guard:
             return _foreign(headers)
         if not scope["path"].startswith(GUARDED):
             return None
-        sent = headers.get("X-API-Key") or headers.get("Authorization", "").removeprefix("Bearer ")
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        sent = headers.get("X-API-Key") or (token if scheme.lower() == "bearer" else "")
         if hmac.compare_digest(sent.strip().encode(), self._key):
             return None
         return Refused(

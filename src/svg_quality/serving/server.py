@@ -59,8 +59,10 @@ def url_of(bound: socket.socket) -> str:
 
 def serve(
     app: FastAPI, bound: socket.socket, timeout_s: float, on_ready: Callable[[], None]
-) -> None:
+) -> bool:
     """Answer requests until SIGTERM or SIGINT; what was begun is finished first.
+
+    A second SIGINT ends it at once. Gives whether every request was answered.
 
     Args:
         app: what answers.
@@ -79,11 +81,13 @@ def serve(
         lifespan="on",
     )
     before = {kind: signal.signal(kind, _ignore) for kind in (signal.SIGINT, signal.SIGTERM)}
+    server = _Server(config, on_ready)
     try:  # uvicorn passes a signal on, to what stood here before, when it is done
-        _Server(config, on_ready).run(sockets=[bound])
+        server.run(sockets=[bound])
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+    return not server.force_exit
 
 
 class _Server(uvicorn.Server):

@@ -28,11 +28,11 @@ from svg_quality.prediction.predictor import Availability, Picture, QualityPredi
 from svg_quality.serving import answers
 from svg_quality.serving.challenger import ChallengerRouter
 from svg_quality.serving.config import ServeConfig
-from svg_quality.serving.drawing import difference
+from svg_quality.serving.drawing import difference, picture_url
 from svg_quality.serving.front import predicted_front
 from svg_quality.serving.metrics import Metrics
 from svg_quality.serving.prediction_log import Role
-from svg_quality.serving.problems import code_of
+from svg_quality.serving.problems import Refused, code_of
 from svg_quality.serving.schemas import ConvertOptions, OptimizeOptions
 from svg_quality.serving.uploads import Drawings, Upload
 
@@ -128,7 +128,7 @@ class Service:
             return Answered({
                 **answers.head(state.model_name, None), **common,
                 "status": "unavailable", "reason": state.reason, "interval": None,
-                "image": answers.image_facts(safe.name, image, None), "predictions": None,
+                "image": answers.image_facts(safe, image, None), "predictions": None,
             })  # fmt: skip
         seen = self._seen(safe)
         picture = seen.picture
@@ -142,11 +142,18 @@ class Service:
         return Answered(content, partial(self._router.record, seen.role, safe.data, picture, sets))
 
     def predict_batch(self, uploads: Sequence[Upload], chosen: Parameters) -> Answered:
-        """`POST /v1/predict/batch`: several pictures, one set; a bad picture is its own error."""
+        """`POST /v1/predict/batch`: several pictures, one set; a bad picture is its own error.
+
+        Raises:
+            Refused: the time is up; the caller was told so, and the rest is left undone.
+        """
+        deadline = monotonic() + self.config.timeout_s
         state = self.availability()
         items, after = [], []
         interval = None
         for upload in uploads:
+            if monotonic() > deadline:
+                raise Refused("timeout", f"a batch must end within {self.config.timeout_s:g} s")
             try:
                 said = self.predict(upload, [chosen])
             except SvgQualityError as error:
@@ -219,6 +226,7 @@ class Service:
             "measured": attempt.measured, "predicted": predicted, "svg": svg,
             "difference": difference(self._pool, logo.image.rgb, svg)
             if options.difference else None,
+            "picture": picture_url(logo.image.rgb) if options.picture else None,
         }  # fmt: skip
         return Answered(content, self._record(safe, seen, [chosen]))
 
@@ -234,7 +242,7 @@ class Service:
         safe, logo, seen = self._read(upload)
         objective = Objective.from_words(options.objective, options.min_ssim, options.max_bytes)
         answer, svg = optimize_logo(
-            logo, objective, options.method, seen.predictor if seen else self.predictor,
+            logo, objective, options.method, lambda: seen.predictor if seen else self.predictor,
             self._pool, self._log, options.budget, deadline,
         )  # fmt: skip
         measured = [a.parameters for a in answer.attempts if a.measured is not None]
@@ -276,7 +284,7 @@ class Service:
         else:
             head = answers.head(picture.model_name, picture.model_version)
         similarity = picture.similarity if picture else None
-        return {**head, "image": answers.image_facts(safe.name, image, similarity)}
+        return {**head, "image": answers.image_facts(safe, image, similarity)}
 
     def _record(
         self, safe: Upload, seen: _Seen | None, sets: Sequence[Parameters]

@@ -28,6 +28,7 @@ class Upload:
 
     name: str
     data: bytes
+    format: str | None = None  # as it was sent, where the data no longer tells
 
 
 class Drawings:
@@ -51,7 +52,7 @@ class Drawings:
             ImageError: it is of no format taken here, too large, or cannot be drawn.
         """
         if _is_markup(upload.data):
-            return Upload(upload.name, self._drawn(upload.data, working_size))
+            return Upload(upload.name, self._drawn(upload.data, working_size), "SVG")
         check_header(upload.data, self._max_pixels)
         return upload
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from filelock import FileLock, Timeout
 
+from svg_quality.dataset.whole_lines import drop_unfinished_line
 from svg_quality.errors import StorageError
 
 PATIENCE_S: Final = 60.0  # an append takes milliseconds
-_BLOCK: Final = 1 << 16
 
 
 @contextlib.contextmanager
@@ -31,7 +30,7 @@ def appending(path: Path, patience_s: float = PATIENCE_S) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{path}.lock", timeout=patience_s, is_singleton=False)
         with lock, path.open("ab+") as log:
-            _drop_unfinished_line(log)
+            drop_unfinished_line(log)
             yield log
     except Timeout:
         raise StorageError(
@@ -41,19 +40,3 @@ def appending(path: Path, patience_s: float = PATIENCE_S) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise StorageError(f"a log must be writable, {path} is not: {error}") from error
-
-
-def _drop_unfinished_line(log: BinaryIO) -> None:
-    """Cut the file after its last line feed."""
-    end = log.seek(0, os.SEEK_END)
-    whole = end
-    while whole > 0:
-        start = max(whole - _BLOCK, 0)
-        log.seek(start)
-        found = log.read(whole - start).rfind(b"\n")
-        if found >= 0:
-            whole = start + found + 1
-            break
-        whole = start
-    if whole < end:
-        log.truncate(whole)

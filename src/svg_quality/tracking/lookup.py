@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 from svg_quality.errors import TrackingError
 from svg_quality.tracking.locations import local_path
 from svg_quality.tracking.processes import Owner, has_process_with
-from svg_quality.tracking.store import Store, database_file, open_store, tracking_errors
+from svg_quality.tracking.store import (
+    Store,
+    database_file,
+    existing_store,
+    open_store,
+    tracking_errors,
+    tracking_uri,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -107,13 +114,15 @@ def newest_finished(*stages: str, needed_by: str | None = None) -> FinishedRun:
     Raises:
         TrackingError: there is none.
     """
-    store = open_store()
-    found = [run for stage in stages if (run := _newest(store, f"tags.{STAGE} = '{stage}'"))]
+    store = existing_store()
+    conditions = [f"tags.{STAGE} = '{stage}'" for stage in stages] if store else []
+    found = [run for condition in conditions if store and (run := _newest(store, condition))]
     if not found:
         stage = stages[0]
         asks = f"`{needed_by}` needs" if needed_by else "this needs"
+        where = f"experiment {_experiment_name(store)}" if store else _no_store()
         raise TrackingError(
-            f"{asks} a finished `{stage}` run, and experiment {_experiment_name(store)} has none:"
+            f"{asks} a finished `{stage}` run, and {where} has none:"
             f" run `svg-quality {stage}` or `mlflow run . -e main` first"
         )
     return max(found, key=lambda run: run.ended)
@@ -135,7 +144,9 @@ def finished_run(run_id: str) -> FinishedRun:
     Raises:
         TrackingError: there is none, or it did not finish.
     """
-    store = open_store()
+    store = existing_store()
+    if store is None:
+        raise TrackingError(f"run {run_id} must exist, and {_no_store()} has no runs")
     with tracking_errors(f"run {run_id} must exist"):
         run = store.client.get_run(run_id)
     if run.info.status != "FINISHED":
@@ -234,6 +245,10 @@ def _as_finished(run: Run) -> FinishedRun:
         artifact_uri=run.info.artifact_uri,
         ended=run.info.end_time or 0,
     )
+
+
+def _no_store() -> str:
+    return f"{database_file(tracking_uri())}, which does not exist yet,"
 
 
 def _experiment_name(store: Store) -> str:

@@ -59,7 +59,7 @@ _SEAL: Final = "promotions.seal"  # tag of the registered model
 _TAGS: Final = (
     "SELECT key, value FROM registered_model_tags WHERE name = ? AND workspace = 'default'"
 )
-_PASSWORD: Final = re.compile(r"(?<=://)[^/@]*@")
+_PASSWORD: Final = re.compile(r"(?<=://)[^/]*@")  # one with an @ in it, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,10 @@ def production() -> Iterator[Production]:
         TrackingError: the registry does not answer, or the lock does not come free.
     """
     uri = _uri()
+    database = database_file(uri)
+    if database and not database.is_file():  # no registry yet: looking must not leave a lock there
+        yield _read(uri)
+        return
     with registry_lock(uri):
         yield _reconciled(uri)
 

@@ -126,6 +126,16 @@ def open_store() -> Store:
         return Store(uri, _experiment_id(client, uri, root), client)
 
 
+def existing_store() -> Store | None:
+    """The store for one who only looks: None, and nothing is made, where its file is missing.
+
+    Raises:
+        TrackingError: as `open_store`.
+    """
+    database = database_file(tracking_uri())
+    return None if database and not database.exists() else open_store()
+
+
 @contextlib.contextmanager
 def file_lock(uri: str, root: Path, purpose: str) -> Iterator[None]:
     """Hold the lock that everybody on this machine takes for ``purpose`` on this store.

@@ -23,7 +23,6 @@ from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.sampling import sobol_sets
 from svg_quality.evaluation.comparing.predictions import Predictions, write_predictions
 from svg_quality.evaluation.metrics import regions
-from svg_quality.features.backbone import export_backbone
 from svg_quality.features.descriptors import describe
 from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.exporting.export import export_head
@@ -44,6 +43,7 @@ from svg_quality.tracking.store import open_store
 
 ROOT = Path(__file__).parents[3]
 N_TRAINING, N_TEST, N_SERVED, SIDE = 80, 40, 40, 48
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
 SETS = [Parameters(filter_speckle=k, corner_threshold=c) for k, c in ((2, 180), (1, 90), (3, 60))]
 
 
@@ -68,19 +68,10 @@ TRAINING, TEST, SERVED = (range(k * 1000, k * 1000 + n)
                           for k, n in enumerate((N_TRAINING, N_TEST, N_SERVED)))  # fmt: skip
 
 
-class SmallBackbone(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 7, stride=32)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.convolution(images).relu().mean((2, 3))
-
-
 class ProbeHead(nn.Module):
     """SSIM and log bytes of one probe, the SSIM shifted."""
 
-    config = HeadConfig(d_tabular=len(TABULAR_NAMES), d_features=4)
+    config = HeadConfig(d_tabular=len(TABULAR_NAMES), d_features=8)
 
     def __init__(self, shift: float) -> None:
         super().__init__()
@@ -95,11 +86,11 @@ class ProbeHead(nn.Module):
 
 
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, float], Path]:
+def bundles(
+    tmp_path_factory: pytest.TempPathFactory, small_backbone: Path
+) -> Callable[[str, float], Path]:
     """Makes a model's folder: its name, and how far its SSIM is shifted."""
     made = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    export_backbone(SmallBackbone().eval(), made / "backbone.onnx")  # type: ignore[arg-type]
     images = [load_image(as_file(draw(seed))) for seed in TRAINING]
     reference = reference_of(
         [image.image_id for image in images],
@@ -116,7 +107,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, float], 
         export_head(ProbeHead(shift), head)  # type: ignore[arg-type]
         write_bundle(
             made / name / "artifacts" / "bundle",
-            backbone=made / "backbone.onnx",
+            backbone=small_backbone,
             head=head,
             intervals={
                 "ssim": Conformal(level=0.9, quantile=2.0, floor=0.01),
@@ -200,7 +191,7 @@ def measured(logo: Logo, chosen: Parameters) -> Attempt:
 
 @pytest.fixture(scope="session")
 def made_project(
-    tmp_path_factory: pytest.TempPathFactory, bundles: Callable[[str, float], Path]
+    tmp_path_factory: pytest.TempPathFactory, bundles: Callable[[str, float], Path], enter: Enter
 ) -> Path:
     folder = tmp_path_factory.mktemp("watched")
     for name in ("MLproject", "conda.yaml"):
@@ -221,15 +212,8 @@ def made_project(
     return folder
 
 
-def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.chdir(folder)
-    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
-    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
-        patch.delenv(name, raising=False)
-
-
 @pytest.fixture
-def project(made_project: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(made_project: Path, enter: Enter, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The working directory; nothing was served in it yet."""
     enter(made_project, monkeypatch)
     shutil.rmtree(made_project / "data", ignore_errors=True)

@@ -55,7 +55,7 @@ def test_says_when_it_is_too_early(
     project.serve(served_pictures[:5], "models:/svg-quality/3")
     assert main(["ab-report", *DRAWS]) == 0
     said = capsys.readouterr().out
-    assert "NOT ENOUGH (5 unlike logos have predictions of both and a measurement" in said
+    assert "NOT ENOUGH (5 distinct logos have predictions of both and a measurement" in said
     assert "a verdict takes 10" in said
 
 
@@ -72,6 +72,6 @@ def test_pictures_that_a_version_was_made_from_are_left_out(
     uses = project.root / "data" / "conversions" / "use.jsonl"
     uses.write_text(uses.read_text().replace(served[0].image_id, reference.image_ids[0]))
     assert main(["ab-report", *DRAWS]) == 0
-    assert "9 conversions of 3 unlike logos" in capsys.readouterr().out
+    assert "9 conversions of 3 distinct logos" in capsys.readouterr().out
     told = newest_finished("ab-report").artifact("ab_report/ab_report.json").read_text()
     assert json.loads(told)["counts"]["Learned from, left out"] == 6

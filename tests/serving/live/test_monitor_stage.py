@@ -54,7 +54,7 @@ def test_planted_drift_of_inputs_is_found(
     assert main(["monitor", "--n-draws", "200"]) == 1
     said = capsys.readouterr()
     assert "inputs of svg-quality 1: DRIFT" in said.out
-    assert "errors of svg-quality 1: NOT ENOUGH (0 unlike logos were measured" in said.out
+    assert "errors of svg-quality 1: NOT ENOUGH (0 distinct logos were measured" in said.out
     assert "inputs and errors must be as in training, those of svg-quality 1 drifted" in said.err
     assert "✗ drift" in pages(project.root)[-1].read_text()  # the page is there all the same
 

@@ -10,10 +10,12 @@ from PIL import Image
 from svg_quality.dataset.releases.release import make_release
 from svg_quality.errors import DatasetError
 from svg_quality.evaluation.live.joining import Learned
+from svg_quality.prediction.bundle import MANIFEST
 from svg_quality.prediction.predictor import QualityPredictor
 from svg_quality.serving import outcomes
 from svg_quality.serving.outcomes import DISTANCE, learned_by
 from svg_quality.serving.prediction_log import WATCHED, PredictionLog
+from svg_quality.tracking.resolve import resolve
 
 UNKNOWN = Learned(None, ())
 
@@ -23,7 +25,16 @@ def test_a_version_learned_from_its_release_but_for_the_test_split(
 ) -> None:
     data = project.root / "data"
     release = make_release(many_rows, data / "releases", "drawn", "1", max_distance=0, seed=1)
-    learned = learned_by("svg-quality 1", data)
+    another = learned_by("svg-quality 1", data)  # of the same name, but not the one in the bundle
+    assert another.images is None
+    assert "is another release than the one it learned from" in another.note
+    manifest = resolve("models:/svg-quality/1").path / MANIFEST
+    kept = manifest.read_text()
+    manifest.write_text(kept.replace("d" * 64, release.digest))
+    try:
+        learned = learned_by("svg-quality 1", data)
+    finally:
+        manifest.write_text(kept)
     assert learned.note == ""
     assert set(learned.image_ids) == set(release.images.index[release.images["split"] != "test"])
     assert learned.images is not None
@@ -94,7 +105,9 @@ def test_a_line_without_its_fields_is_refused(
 ) -> None:
     project.serve(served_pictures[:1], convert=False)
     log = PredictionLog(project.root / "data")
-    log.path.write_text(log.path.read_text().replace("edge_share", "lost"))
+    whole = log.path.read_text()
     reference = QualityPredictor().picture(served_pictures[0]).bundle.reference
-    with pytest.raises(DatasetError, match="must have its fields, one lacks edge_share"):
-        outcomes.served_pictures(log, "svg-quality 1", reference, UNKNOWN, 6)
+    for name in ("edge_share", "distance", "unlike", "image_id"):
+        log.path.write_text(whole.replace(f'"{name}"', '"lost"'))
+        with pytest.raises(DatasetError, match=f"must have its fields, one lacks {name}"):
+            outcomes.served_pictures(log, "svg-quality 1", reference, UNKNOWN, 6)

@@ -23,11 +23,7 @@ from svg_quality.conversion.parameters import NAMES, RANGES, Parameters
 from svg_quality.conversion.tracing import trace
 from svg_quality.optimization.vtracer_command import vtracer_command
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
-]
+pytestmark = pytest.mark.slow
 Load = Callable[[Page, Any], None]
 NUMBER = re.compile(r"-?[\d,]+(\.\d+)?")
 

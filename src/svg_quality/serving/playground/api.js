@@ -23,8 +23,9 @@ export const predict = (file, sets, signal) =>
 
 export const front = (file, signal) => ask("v1/front", form(file, {}), signal);
 
-export const convert = (file, parameters, signal) =>
-  ask("v1/convert", form(file, { parameters: JSON.stringify(parameters) }), signal);
+/** With `picture` the answer also holds the logo as it was traced, as a PNG. */
+export const convert = (file, parameters, signal, picture = false) =>
+  ask("v1/convert", form(file, { parameters: JSON.stringify(parameters), picture }), signal);
 
 export const optimize = (file, objective, signal) =>
   ask("v1/optimize", form(file, { ...objective, difference: true }), signal);

@@ -1,5 +1,8 @@
 // Logos that come to the page: dropped, picked or pasted.
 
+/** Whether hardly any browser draws such a file. */
+export const isTiff = ({ name, type }) => type === "image/tiff" || /\.tiff?$/i.test(name);
+
 /** Call `take` with each file that comes. */
 export function receiveFiles(take) {
   const picker = document.getElementById("file");

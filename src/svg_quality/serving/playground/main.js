@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { bytes, ssim } from "./figures.js";
 import { Front } from "./front.js";
 import { command, inWords, objective } from "./goal.js";
-import { receiveFiles } from "./incoming.js";
+import { isTiff, receiveFiles } from "./incoming.js";
 import { showOutcome } from "./outcome.js";
 import { Pictures } from "./pictures.js";
 import { drawBars, showMeasured, showPredicted } from "./readout.js";
@@ -61,20 +61,21 @@ const say = (text) => (at("status").textContent = text);
 // ---- a logo
 
 async function open(file) {
-  const most = state.model?.limits.max_request_bytes;
-  if (!state.model) return;
+  await ready();
+  const most = state.model.limits.max_request_bytes;
   if (file.size > most) {
     throw new api.Problem(`A file may have ${bytes(most)} here, ${file.name} has ${bytes(file.size)}.`);
   }
   const signal = begin("open");
   say(`Reading ${file.name}…`);
-  const asked = [api.convert(file, settings.defaults, signal), api.predict(file, sets(settings.defaults), signal)];
+  const asked = [api.convert(file, settings.defaults, signal, isTiff(file)), api.predict(file, sets(settings.defaults), signal)];
   const first = await Promise.any(asked).catch((error) => Promise.reject(error.errors[0]));
   cancel("predict", "convert", "front", "optimise");
   show(file, first.image);
   await Promise.all([
     attempt(async () => {
       const answer = await asked[0];
+      if (answer.picture) pictures.source(answer.picture, true);
       keep(answer);
       say(`Traced with VTracer’s defaults: SSIM ${ssim(answer.measured.ssim, 4)}, ${bytes(answer.measured.svg_bytes)}.`);
     }),
@@ -94,6 +95,7 @@ function show(file, facts) {
   at("unlike").hidden = !facts.unlike_training;
   at("unlike").textContent = "This logo is unlike those the model learned from: trust its numbers less, and convert before you decide.";
   for (const id of ["controls", "convert", "download", "optimise"]) at(id).disabled = false;
+  at("stop").hidden = true;
   pictures.source(state.url, facts.format !== "SVG");
   pictures.tracing(null, null, "Tracing", false);
   settings.show(state.parameters);
@@ -200,8 +202,9 @@ function converted({ measured, predicted }) {
 }
 
 async function download() {
-  if (!tracingOf(state.parameters)) await convertNow();
-  save(tracingOf(state.parameters).url, `${stem(state.file.name)}.svg`);
+  const { parameters, file } = state; // the sliders may move meanwhile
+  if (!tracingOf(parameters)) await convertNow();
+  if (state.file === file) save(tracingOf(parameters).url, `${stem(file.name)}.svg`);
 }
 
 // ---- letting it choose
@@ -210,10 +213,11 @@ async function optimise() {
   const wanted = { ...objective(), method: state.model.available ? "predictive" : "adaptive" };
   say(state.model.available ? "Optimising: the best few are converted for real…" : "No model answers: searching by real conversions…");
   at("stop").hidden = false;
+  const signal = begin("optimise");
   try {
-    take(wanted, await api.optimize(state.file, wanted, begin("optimise")));
+    take(wanted, await api.optimize(state.file, wanted, signal));
   } finally {
-    at("stop").hidden = true;
+    if (!signal.aborted) at("stop").hidden = true; // else whoever stopped it sees to that
   }
 }
 
@@ -271,7 +275,9 @@ function showModel() {
   const { available, reason, model_version: version } = state.model;
   at("model").className = `model ${available ? "ready" : "missing"}`;
   at("model").textContent = available ? `Model ${version}` : "No model: settings are measured, not predicted";
-  if (!available && reason) at("fine").textContent = `No predictions: ${reason}. Convert, Download and Optimise work by real conversions.`;
+  at("fine").hidden = !available;
+  at("no-model").hidden = available;
+  if (!available) at("no-model").textContent = `No predictions: ${reason ?? "no model answers"}. Convert, Download and Optimise work by real conversions.`;
 }
 
 async function start() {
@@ -281,6 +287,15 @@ async function start() {
   bounds();
 }
 
+let starting = null;
+
+/** Ask the server who it is, once, and again where it could not say. */
+const ready = () =>
+  (starting ??= start().catch((error) => {
+    starting = null;
+    throw error;
+  }));
+
 // ---- what the person does
 
 api.waiting.say = (seconds) => say(seconds ? `The server is busy; trying again in ${seconds} s.` : "Trying again…");
@@ -289,7 +304,11 @@ at("example").addEventListener("click", () => attempt(async () => open(await api
 at("convert").addEventListener("click", () => attempt(convertNow));
 at("download").addEventListener("click", () => attempt(download));
 at("reset").addEventListener("click", () => state.file && choose(settings.defaults));
-at("stop").addEventListener("click", () => (cancel("optimise"), say("Stopped.")));
+at("stop").addEventListener("click", () => {
+  cancel("optimise");
+  at("stop").hidden = true;
+  say("Stopped.");
+});
 at("alert-close").addEventListener("click", () => (at("alert").hidden = true));
 at("goal").addEventListener("input", () => state.model && (bounds(), render()));
 at("goal").addEventListener("submit", (event) => (event.preventDefault(), attempt(optimise)));
@@ -299,9 +318,9 @@ at("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   api.useKey(at("key").value);
   at("key-form").hidden = true;
-  if (!state.model) attempt(start);
+  attempt(ready);
 });
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", () => state.file && copy(button.dataset.copy, state.parameters, state.file.name));
 }
-attempt(start);
+attempt(ready);
