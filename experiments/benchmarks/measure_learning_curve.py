@@ -34,7 +34,7 @@ from svg_quality.training.recipe import fit_head
 from svg_quality.training.rows import Rows
 from svg_quality.training.trainer import predict_rows
 
-LOGOS: Final = (100, 300, 900, 0)  # unlike logos; 0 for all there are
+LOGOS: Final = (100, 300, 900, 0)  # distinct logos; 0 for all there are
 SETS: Final = (6, 12, 0)  # per image
 ROWS_SEEN: Final = 400_000  # of a training, epoch by epoch: about as many steps for each
 SEED: Final = 0
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def rows_of(held_out: HeldOut, release: Release, split: str) -> tuple[Rows, np.ndarray]:
-    """Rows of a split, and the group of unlike logos each belongs to."""
+    """Rows of a split, and the group of distinct logos each belongs to."""
     frame = held_out.inputs.reached(release.rows(split))
     return held_out.inputs.rows(frame), frame["image_id"].map(release.images["group"]).to_numpy()
 

@@ -42,6 +42,11 @@ LONGEST: Final = 64  # conversions for which methods are run; random is exact to
 N_SEEDS: Final = 2  # of each TPE
 N_FREE: Final = 30  # logos
 AT: Final = 4
+DECIDED: Final = {  # words of an answer's confidence: what was decided
+    "more sets, because": "handed over",
+    "model was sure": "narrow",
+    "model was unsure": "wide",
+}
 N_DRAWS: Final = 4000
 
 IN_COLOUR: Final = ("predictive", "TPE among the pool", "random", "predictions without correction")
@@ -146,7 +151,7 @@ def free(root: Path, predictor: QualityPredictor, paths: Sequence[Path]) -> dict
                 began = time.perf_counter()
                 logo = Logo.read(path, predictor.working_size)
                 answer, _ = optimize_logo(
-                    logo, Objective.smallest(), method, predictor, pool, None, budget
+                    logo, Objective.smallest(), method, lambda: predictor, pool, None, budget
                 )
                 seconds.append(time.perf_counter() - began)
                 if not (answer.chosen and answer.chosen.figures and answer.default):
@@ -157,7 +162,7 @@ def free(root: Path, predictor: QualityPredictor, paths: Sequence[Path]) -> dict
                 kept.append(ssim >= least - TOLERATED)
                 spent.append(answer.n_conversions)
                 said = answer.confidence
-                how[next((x for x in ("handed over", "narrow", "wide") if x in said), said)] += 1
+                how[next((word for sign, word in DECIDED.items() if sign in said), said)] += 1
             found[name] = {
                 "bytes_over_default_mean": float(np.mean(ratios)),
                 "bytes_over_default_median": float(np.median(ratios)),

@@ -1,7 +1,9 @@
 """Conversions: counted, never repeated, held to the budget; failures count too."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,20 @@ def test_after_the_deadline_nothing_is_begun(logo: Logo, pool: WorkerPool) -> No
     with pytest.raises(ConversionError, match="must begin before their deadline, and it is over"):
         counted.measure([(TWO, "tpe", None)])
     assert [one.parameters for one in counted.attempts] == [ONE]
+
+
+def test_the_deadline_is_looked_at_between_as_many_as_there_are_workers(
+    logo: Logo, tmp_path: Path
+) -> None:
+    class Slow(WorkerPool):
+        def run(self, function: Any, tasks: Sequence[Any]) -> Any:
+            counted.deadline = monotonic()  # it is over while these are converted
+            return super().run(function, tasks)
+
+    log = UseLog(tmp_path)
+    with Slow(1, timeout_s=60) as slow:
+        counted = Conversions(logo, slow, log, "method-3", 3, monotonic() + 60)
+        with pytest.raises(ConversionError, match="their deadline, and it is over"):
+            counted.measure([(one, "coarse", None) for one in (ONE, TWO, THREE)])
+    assert [one.parameters for one in counted.attempts] == [ONE]
+    assert len(log.path.read_text().splitlines()) == 1

@@ -8,7 +8,7 @@ from svg_quality.conversion.parameters import CHOICES, RANGES, Parameters
 from svg_quality.conversion.sampling import sobol_sets
 from svg_quality.conversion.tracing import trace
 from svg_quality.errors import ConversionError
-from svg_quality.optimization.dials import DIALS, SWITCHES, canonical, live
+from svg_quality.optimization.dials import DIALS, SWITCHES, canonical, live, within_dials
 from svg_quality.optimization.logo import Logo
 
 anywhere = st.builds(
@@ -64,3 +64,6 @@ def test_dials_and_switches_are_the_everyday_region() -> None:
         assert Parameters(**ends).is_everyday  # type: ignore[arg-type]
     plain = Parameters()
     assert all(low <= getattr(plain, name) <= high for name, (low, high) in DIALS.items())
+    assert within_dials(plain)
+    for odd in ({"max_iterations": 11}, {"mode": "none"}, {"color_precision": 2}):
+        assert not within_dials(Parameters(**odd))  # type: ignore[arg-type]

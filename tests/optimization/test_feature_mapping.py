@@ -76,4 +76,4 @@ def test_without_a_budget_the_answer_is_marked_as_unmeasured(logo: Logo, pool: W
     assert answer.chosen is not None
     assert (answer.chosen.measured, answer.chosen.origin) == (None, "rule")
     assert "Not converted" in answer.reason
-    assert answer.confidence == "verified 0: no budget for it"
+    assert answer.confidence.startswith("none: the budget left nothing")

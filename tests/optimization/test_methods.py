@@ -9,6 +9,7 @@ from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.dataset.tables import METHODS as LOGGED
+from svg_quality.errors import ModelError
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import (
     LOGGED_AS,
@@ -39,7 +40,9 @@ def test_without_a_model_the_answer_is_the_default_and_says_why(
         "disabled": lambda: QualityPredictor(enabled=False),
         "missing": QualityPredictor,  # this test's store is empty
     }[kind]()
-    answer, svg = optimize_logo(logo, Objective.smallest(), "predictive", predictor, pool, None)
+    answer, svg = optimize_logo(
+        logo, Objective.smallest(), "predictive", lambda: predictor, pool, None
+    )
     assert (answer.status, answer.n_conversions) == ("unavailable", 1)
     assert answer.chosen == answer.default
     assert svg == measure(logo.image.rgb, Parameters()).svg
@@ -48,7 +51,7 @@ def test_without_a_model_the_answer_is_the_default_and_says_why(
     assert answer.model_version is None
     for method in sorted(METHODS.keys() - NEED_A_MODEL):  # these never ask
         found, _ = optimize_logo(
-            logo, Objective.smallest(), method, predictor, pool, None, budget=3
+            logo, Objective.smallest(), method, lambda: predictor, pool, None, budget=3
         )
         assert found.status == "found"
 
@@ -65,7 +68,24 @@ def test_a_method_that_asks_names_the_version_that_answered(
     logo: Logo, predictor: QualityPredictor, pool: WorkerPool
 ) -> None:
     answer, _ = optimize_logo(
-        logo, Objective.smallest(), "predictive", predictor, pool, None, budget=2
+        logo, Objective.smallest(), "predictive", lambda: predictor, pool, None, budget=2
     )
     assert answer.model_version == predictor.model_version
     assert answer.unlike_training is predictor.picture(logo.data).similarity.unlike
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_is_not_loaded_where_nobody_has_to_ask_it(
+    logo: Logo, pool: WorkerPool, method: str
+) -> None:
+    def ask() -> QualityPredictor:
+        raise ModelError("a model must load, this one does not")
+
+    if method in NEED_A_MODEL:
+        with pytest.raises(ModelError, match="this one does not"):
+            optimize_logo(logo, Objective.smallest(), method, ask, pool, None, budget=2)
+        return
+    met, _ = optimize_logo(logo, Objective.smallest(), method, ask, pool, None, budget=2)
+    assert met.status == "found"
+    missed, _ = optimize_logo(logo, Objective.smallest(1.0, 60), method, ask, pool, None, budget=2)
+    assert missed.status == "not_reached"  # nobody can be asked whether it is out of reach

@@ -16,7 +16,7 @@ from svg_quality.conversion.workers import PixelsTask, WorkerPool, convert_pixel
 from svg_quality.errors import SettingsError
 from svg_quality.optimization.base import Answer, best_of
 from svg_quality.optimization.logo import Logo
-from svg_quality.optimization.methods import LOGGED_AS, METHODS, NEED_A_MODEL, optimize_logo
+from svg_quality.optimization.methods import LOGGED_AS, METHODS, optimize_logo
 from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.use_log import UseLog
 from svg_quality.prediction.predictor import QualityPredictor
@@ -42,8 +42,7 @@ def optimize(logo: Logo, pool: WorkerPool, predictor: QualityPredictor) -> Optim
 
     def run(method: str, objective: Objective = OBJECTIVES["smallest"], **changes: Any) -> Any:
         given = {"logo": logo, "pool": pool, "log": None, "budget": BUDGET, **changes}
-        model = predictor if method in NEED_A_MODEL else None
-        return optimize_logo(objective=objective, method=method, predictor=model, **given)
+        return optimize_logo(objective=objective, method=method, ask=lambda: predictor, **given)
 
     return run
 
@@ -190,12 +189,16 @@ def test_says_so_where_even_the_default_fails(
 
 
 def test_an_objective_out_of_reach_gets_the_nearest(optimize: Optimize, method: str) -> None:
-    answer, svg = optimize(method, Objective.smallest(min_ssim=1.0, max_bytes=200), budget=5)
-    assert answer.status in ("not_reached", "do_not_vectorise")
+    answer, svg = optimize(method, Objective.smallest(min_ssim=1.0, max_bytes=20), budget=5)
     assert answer.chosen is not None
     assert answer.chosen == best_of(answer.attempts, answer.objective)
     assert svg is not None
-    assert "SSIM of at least 1.0000, of at most 200 bytes" in answer.reason
+    assert answer.status == "do_not_vectorise"  # also a model that knows nothing sees so much
+    assert "none reaches SSIM 1 within 20 bytes" in answer.reason
+    assert "best converted for real: SSIM" in answer.reason
+    answer, _ = optimize(method, Objective.best_ssim_within(20), budget=2)
+    assert answer.status == "not_reached"  # without a floor nothing is out of reach
+    assert "of at most 20 bytes; the nearest has SSIM" in answer.reason
 
 
 def test_says_that_a_large_picture_was_reduced(

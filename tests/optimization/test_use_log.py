@@ -198,7 +198,7 @@ def test_collect_reads_every_row_of_every_method(
     for seed, method in enumerate(("feature_mapping", "search", "adaptive")):
         logo = Logo.read(draw_logo(seed=seed), name=f"{seed}.png")
         answers.append(
-            optimize_logo(logo, Objective.smallest(), method, None, pool, log, budget=6)[0]
+            optimize_logo(logo, Objective.smallest(), method, lambda: None, pool, log, budget=6)[0]
         )
     with HangingPool(1, timeout_s=0.3) as hasty:
         slow = Conversions(Logo.read(draw_logo(seed=9)), hasty, log, "predictive", 2)

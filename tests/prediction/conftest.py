@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from svg_quality.conversion.images import image_from_pixels
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import PRESETS
-from svg_quality.features.backbone import export_backbone
 from svg_quality.features.descriptors import describe
 from svg_quality.features.inputs import TABULAR_NAMES
 from svg_quality.model.exporting.export import export_head
@@ -24,17 +22,6 @@ from svg_quality.prediction.reference import Reference, reference_of
 
 D_FEATURES = 8
 N_LOGOS = 24
-
-
-class SmallBackbone(nn.Module):
-    """A real network with the backbone's input and output, quick to export."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, D_FEATURES, 7, stride=16)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.convolution(images).relu().mean((2, 3))
 
 
 def drawn_logo(seed: int) -> np.ndarray:
@@ -80,12 +67,10 @@ def reference(training_logos: SimpleNamespace) -> Reference:
 
 @pytest.fixture(scope="session")
 def make_bundle(
-    tmp_path_factory: pytest.TempPathFactory, reference: Reference
+    tmp_path_factory: pytest.TempPathFactory, reference: Reference, small_backbone: Path
 ) -> Callable[[int], Path]:
     """Writes a bundle; another seed gives other predictions."""
     graphs = tmp_path_factory.mktemp("graphs")
-    torch.manual_seed(0)
-    export_backbone(SmallBackbone().eval(), graphs / "backbone.onnx")  # type: ignore[arg-type]
 
     def make(seed: int) -> Path:
         torch.manual_seed(seed)
@@ -94,7 +79,7 @@ def make_bundle(
         folder = tmp_path_factory.mktemp("model") / "artifacts" / "bundle"
         write_bundle(
             folder,
-            backbone=graphs / "backbone.onnx",
+            backbone=small_backbone,
             head=graphs / "head.onnx",
             intervals={
                 "ssim": Conformal(level=0.9, quantile=1.5, floor=0.01),

@@ -198,5 +198,5 @@ def _shortfall(objective: Objective, best: Attempt | None) -> str:
     ssim, svg_bytes = best.figures
     return (
         f"Wanted: {objective}; the nearest has SSIM {ssim:.4f} and {svg_bytes:,} bytes."
-        " Curves and lines were tried, pixel outlines (mode=none) were not."
+        " Pixel outlines (mode=none) are never tried."
     )

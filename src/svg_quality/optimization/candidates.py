@@ -104,7 +104,7 @@ def promising(candidates: Candidates) -> Candidates:
 
 def everyday_sets(picture: Picture) -> Sets:
     """Everything worth scoring for a picture before anything of it is measured."""
-    sets = dict.fromkeys(map(canonical, _of_neighbours(picture)), "neighbour")
+    sets = dict.fromkeys(_of_neighbours(picture), "neighbour")
     for one in _sobol():
         sets.setdefault(one, "front")
     return sets
@@ -120,8 +120,9 @@ def _of_neighbours(picture: Picture) -> Iterator[Parameters]:
     """What lies on the measured fronts of the training logos most like the picture."""
     for neighbour in picture.similarity.nearest:
         for i in pareto_front(neighbour.ssim, neighbour.svg_bytes):
-            if within_dials(neighbour.parameters[i]):
-                yield neighbour.parameters[i]
+            one = canonical(neighbour.parameters[i])
+            if within_dials(one):
+                yield one
 
 
 @cache

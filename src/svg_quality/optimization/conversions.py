@@ -30,7 +30,7 @@ class Conversions:
         log: keeps every conversion; None keeps none.
         method: as the conversions table calls it, one of `tables.METHODS`.
         budget: conversions that may be made in all.
-        deadline: of `time.monotonic`; none is begun after it.
+        deadline: of `time.monotonic`; none is handed to the pool after it.
     """
 
     def __init__(
@@ -77,21 +77,18 @@ class Conversions:
             ConversionError: the deadline is over.
             StorageError: the log cannot be written.
         """
-        if monotonic() > self.deadline:
-            raise ConversionError("conversions must begin before their deadline, and it is over")
+        self._check_deadline()
         fresh: dict[Parameters, Chosen] = {}
         for one in chosen:
             if one[0] not in self._attempts and len(fresh) < self.left:
                 fresh.setdefault(one[0], one)
-        tasks = [PixelsTask(self.logo.image.rgb, parameters) for parameters in fresh]
-        outcomes = self.pool.run(convert_pixels, tasks)
-        made = [
-            self._attempt(one, outcome.result, outcome.error)
-            for one, outcome in zip(fresh.values(), outcomes, strict=True)
-        ]
-        self._attempts |= {attempt.parameters: attempt for attempt in made}
-        if self.log is not None and made:
-            self.log.append(self.logo, made, self.method)
+        asked = list(fresh.values())
+        # With a deadline only as many at once as there are workers, to look at it in between.
+        at_once = len(asked) if self.deadline == math.inf else self.pool.n_workers
+        while asked:
+            self._check_deadline()
+            self._convert(asked[:at_once])
+            asked = asked[at_once:]
         return [self._attempts[one[0]] for one in chosen if one[0] in self._attempts]
 
     def svg(self, parameters: Parameters) -> str:
@@ -101,6 +98,22 @@ class Conversions:
             KeyError: it was not, or the conversion failed.
         """
         return self._svg[parameters]
+
+    def _check_deadline(self) -> None:
+        if monotonic() > self.deadline:
+            raise ConversionError("conversions must begin before their deadline, and it is over")
+
+    def _convert(self, fresh: Sequence[Chosen]) -> None:
+        """Convert sets that were not yet, side by side, and log what came of them."""
+        tasks = [PixelsTask(self.logo.image.rgb, parameters) for parameters, _, _ in fresh]
+        outcomes = self.pool.run(convert_pixels, tasks)
+        made = [
+            self._attempt(one, outcome.result, outcome.error)
+            for one, outcome in zip(fresh, outcomes, strict=True)
+        ]
+        self._attempts |= {attempt.parameters: attempt for attempt in made}
+        if self.log is not None:
+            self.log.append(self.logo, made, self.method)
 
     def _attempt(self, one: Chosen, measured: Measurement | None, error: str | None) -> Attempt:
         parameters, origin, predicted = one

@@ -55,7 +55,9 @@ def live(parameters: Parameters) -> tuple[str, ...]:
 
 
 def within_dials(parameters: Parameters) -> bool:
-    """Whether every dial and switch is where an optimizer could have put it."""
+    """Whether every dial and switch, and ``max_iterations``, is where an optimizer puts it."""
+    if parameters.max_iterations != Parameters().max_iterations:
+        return False
     turned = all(low <= getattr(parameters, name) <= high for name, (low, high) in DIALS.items())
     return turned and all(
         getattr(parameters, name) in choices for name, choices in SWITCHES.items()

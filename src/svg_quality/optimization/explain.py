@@ -17,15 +17,9 @@ import numpy as np
 from svg_quality.conversion.parameters import CHOICES, NAMES, RANGES, Parameters
 from svg_quality.optimization.base import Attempt
 from svg_quality.optimization.rules import without_effect
-from svg_quality.optimization.worth import worth_vectorising
 
 if TYPE_CHECKING:
     from svg_quality.prediction.picture import Picture
-
-__all__ = [
-    "Curve", "MeasuredPoint", "by_effect", "sensitivity", "telling_sets", "with_measured",
-    "worth_vectorising",
-]  # fmt: skip
 
 SLIGHT_SSIM: Final = 0.001  # what an objective tolerates
 SLIGHT_FACTOR: Final = 1.01  # of bytes

@@ -82,8 +82,8 @@ class FeatureMapping:
             self.name, logo, objective, conversions, began=began, picture=picture,
             chosen=best or (None if made else unmeasured),
             reason=f"By rule: {rule.reason}. {_outcome(rule, best, made, default)}",
-            confidence="verified 1: the set of the rules was converted" if made
-            else "verified 0: no budget for it",
+            confidence="measured: the set that the rules name was converted" if made
+            else "none: the budget left nothing to convert the set that the rules name",
         )  # fmt: skip
 
 

@@ -6,21 +6,23 @@ model says of the others (`residual`), and the next is chosen. VTracer's default
 first, so its residual is the first that is known.
 
 How sure the corrected prediction of the first choice is decides how many are verified: few where
-its interval is narrow, more where it is wide. Where the logo is unlike the training data, or
-conversions came out far from what was expected, the rest of the budget goes to `search`.
+its interval is narrow, more where it is wide. Where it is so wide that the model tells nothing, all
+of the budget goes to `adaptive`. Where the logo is unlike the training data, or conversions came
+out far from what was expected, the rest of the budget goes to `search`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from svg_quality.conversion.parameters import Parameters
-from svg_quality.optimization.base import Answer, Attempt, best_of, conclude
+from svg_quality.optimization.adaptive import Adaptive
+from svg_quality.optimization.base import Answer, Attempt, Optimizer, best_of, conclude
 from svg_quality.optimization.candidates import (
     Candidates,
     Sets,
@@ -30,11 +32,12 @@ from svg_quality.optimization.candidates import (
     sets_around,
 )
 from svg_quality.optimization.conversions import Conversions
-from svg_quality.optimization.gain import Beliefs, chance, expected_gain
+from svg_quality.optimization.gain import Beliefs, expected_gain
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.objective import Objective
 from svg_quality.optimization.residual import posterior
 from svg_quality.optimization.residual_priors import LOG_BYTES_PRIOR, SSIM_PRIOR
+from svg_quality.optimization.search import TpeSearch
 
 if TYPE_CHECKING:
     from svg_quality.prediction.picture import Picture
@@ -42,8 +45,8 @@ if TYPE_CHECKING:
 N_SURE: Final = 4  # verified where the first choice's interval is narrow
 N_UNSURE: Final = 12  # verified where it is wide
 NARROW: Final = 0.02  # SSIM, half of the corrected 90% interval
+USELESS: Final = 0.2  # the same, from which on `adaptive` finds more than the model does
 TOO_FAR: Final = 2.5  # standard deviations, root mean square of what was verified
-NO_CHANCE: Final = 0.01  # of any set's keeping floor and ceiling
 _OF_90_PERCENT: Final = 1.645  # standard deviations
 
 
@@ -83,37 +86,44 @@ class Predictive:
             )  # fmt: skip
         chosen = _Verification(objective, conversions, picture, self.propose)
         width = chosen.first_width()
-        sure = width <= NARROW and not picture.similarity.unlike
-        wanted = self.n_sure if sure else self.n_unsure
-        chosen.verify(wanted)
-        said = (
-            f"verified {chosen.n_verified}, since the first choice's SSIM was known within"
-            f" {width:.3f}, which is {'narrow' if sure else 'wide'}"
-        )
-        if chosen.n_verified < wanted and not conversions.left:
-            said += ", and that was the budget"
-        if why := chosen.why_to_search():
-            if conversions.left > 0:
-                n = _search(logo, objective, conversions)
-                chosen.take_in_measured()
-                said += f"; handed over to search because {why}: {n} conversions"
-            else:
-                said += f"; {why}, and no budget was left for search"
-        answer = conclude(
+        if width > USELESS:
+            why = f"the model could only guess this logo's SSIM (±{USELESS:g} or worse)"
+            said = f"measured; {_handed_over(Adaptive(), why, logo, objective, conversions)}"
+        else:
+            said = self._verified(chosen, width)
+            if doubt := chosen.why_to_search():
+                said += f"; {_handed_over(TpeSearch(), doubt, logo, objective, conversions)}"
+        return conclude(
             self.name, logo, objective, conversions, began=began, picture=picture,
-            confidence=said, reason=chosen.sentence(),
+            confidence=said, reason=chosen.sentence,
         )  # fmt: skip
-        hopeless = answer.status == "not_reached" and chosen.is_hopeless()
-        return replace(answer, status="do_not_vectorise") if hopeless else answer
+
+    def _verified(self, chosen: _Verification, width: float) -> str:
+        """Verify few or more; gives what was done, and why."""
+        narrow, unlike = width <= NARROW, chosen.picture.similarity.unlike
+        wanted = self.n_sure if narrow and not unlike else self.n_unsure
+        chosen.verify(wanted)
+        sure = "sure" if narrow else "unsure"
+        said = f"measured; the model was {sure} of its first choice (SSIM ±{width:.3f})"
+        if narrow and unlike:
+            said += ", but never saw such a logo"
+        n = chosen.n_verified
+        said += f", so {n} {'set was' if n == 1 else 'sets were'} converted to check it"
+        if n < wanted and not chosen.conversions.left:
+            said += ", all that the budget allowed"
+        return said
 
 
-def _search(logo: Logo, objective: Objective, conversions: Conversions) -> int:
-    """Spend what is left of the budget by `search`; gives how much that was."""
-    from svg_quality.optimization.search import TpeSearch  # Optuna is slow to import
-
+def _handed_over(
+    other: Optimizer, why: str, logo: Logo, objective: Objective, conversions: Conversions
+) -> str:
+    """Let another method spend what is left of the budget; gives how much that was, and why."""
+    if conversions.left < 1:
+        return f"{why}, and the budget left nothing for the method {other.name}"
     before = conversions.spent
-    TpeSearch().optimize(logo, objective, conversions)
-    return conversions.spent - before
+    other.optimize(logo, objective, conversions, picture=None)
+    n = conversions.spent - before
+    return f"the method {other.name} tried {n} more {'set' if n == 1 else 'sets'}, because {why}"
 
 
 @dataclass(slots=True, eq=False)
@@ -133,10 +143,6 @@ class _Verification:
         everything = scored(self.picture, (self.propose or everyday_sets)(self.picture))
         self.n_scored = len(everything.sets)
         self.candidates = everything if self.propose else promising(everything)
-        self.take_in_measured()
-
-    def take_in_measured(self) -> None:
-        """Know every set that was converted, whoever chose it."""
         self._take_in({one.parameters: one.origin for one in self.conversions.attempts})
 
     def first_width(self) -> float:
@@ -157,31 +163,16 @@ class _Verification:
     def why_to_search(self) -> str | None:
         """Why the model is not to be relied on; None where it is."""
         if self.picture.similarity.unlike:
-            return "the logo is unlike the training data"
+            return "the logo is unlike those the model learned from"
         far = float(np.sqrt(np.mean(np.square(self.off)))) if self.off else 0.0
         if far > TOO_FAR:
-            return f"what was verified lay {far:.1f} standard deviations from what was expected"
+            return f"sets came out far from what it expected ({far:.1f} standard deviations)"
         return None
 
-    def is_hopeless(self) -> bool:
-        """Whether no candidate has a chance of keeping both floor and ceiling."""
-        wanted = self.objective
-        if wanted.min_ssim is None or wanted.max_bytes is None:
-            return False
-        return bool(chance(wanted, self._beliefs()).max() < NO_CHANCE)
-
+    @property
     def sentence(self) -> str:
-        """What was done, and where the objective is out of reach the evidence."""
-        done = f"Of {self.n_scored:,} predicted sets {self.n_verified} were verified by conversion."
-        if not self.is_hopeless() or best_of(self._meeting(), self.objective):
-            return done
-        beliefs, ceiling = self._beliefs(), self.objective.max_bytes
-        within = beliefs.log_bytes <= np.log(float(ceiling or 1))
-        if not within.any():
-            least = np.exp(beliefs.log_bytes.min())
-            return f"{done} None has a chance: the smallest is expected to have {least:,.0f} bytes."
-        most = beliefs.ssim[within].max()
-        return f"{done} None has a chance: within the ceiling SSIM {most:.3f} is the most expected."
+        """What was done."""
+        return f"Of {self.n_scored:,} predicted sets {self.n_verified} were verified by conversion."
 
     def _convert(self, n: int) -> int:
         """Choose and convert ``n`` sets at once; gives how many were."""

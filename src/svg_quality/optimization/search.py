@@ -89,7 +89,7 @@ class _Study:
     def begin(self, attempts: Sequence[Attempt]) -> None:
         """Tell what was converted before, as far as it lies where it searches."""
         for attempt in attempts:
-            if _lies_within(attempt.parameters):
+            if within_dials(attempt.parameters):
                 self.study.enqueue_trial(_position(attempt.parameters))
                 self.open[canonical(attempt.parameters)] = self._asked()[0]
                 self.learn([attempt])
@@ -149,9 +149,3 @@ def _position(parameters: Parameters) -> dict[str, Any]:
     """A set in the names and scales of `_Study._asked`."""
     values = {name: getattr(parameters, name) for name in (*SWITCHES, *DIALS)}
     return values | {_ON_LOG_SCALE: parameters.layer_difference + 1}
-
-
-def _lies_within(parameters: Parameters) -> bool:
-    """Whether the search could propose the set."""
-    usual = Parameters().max_iterations
-    return within_dials(parameters) and parameters.max_iterations == usual

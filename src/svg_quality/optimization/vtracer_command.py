@@ -47,7 +47,7 @@ def unlike_command(parameters: Parameters, *, reduced: bool, transparent: bool) 
     if reduced:
         reasons.append("it traces the logo at full size")
     if transparent:
-        reasons.append("it does not flatten transparent pixels on white")
+        reasons.append("it does not lay transparent pixels on white")
     if parameters.colormode == "binary":
         reasons.append("its binary mode looks at the red channel only")
     if parameters.max_iterations != Parameters().max_iterations:

@@ -142,6 +142,33 @@ def test_nothing_of_the_users_is_overwritten(
         assert main(["optimize", str(logo), "-o", str(output), *QUICK]) == 0
 
 
+def test_an_svg_of_an_earlier_run_stays_and_is_named_where_nothing_is_written(
+    project: Path, draw_logo: DrawLogo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logo = draw_logo(project / "logos" / "a.png", 1)
+    asked = [["optimize", str(logo), *QUICK], ["optimize", str(logo.parent), *QUICK]]
+    svgs = [logo.with_suffix(".svg"), project / "logos-svg" / "a.svg"]
+    for arguments, svg in zip(asked, svgs, strict=True):
+        assert main(arguments) == 0
+        assert "kept" not in told(capsys)
+        before = svg.read_bytes()
+        assert main([*arguments, "--max-bytes", "60"]) == 3
+        assert svg.name in told(capsys)["kept"]
+        assert svg.read_bytes() == before
+
+
+def test_a_logo_must_be_named_and_there(
+    project: Path, draw_logo: DrawLogo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logo = draw_logo(project / "badge.png", 1)
+    assert main(["optimize", str(logo), *QUICK]) == 0
+    logo.unlink()
+    assert main(["optimize", str(logo), *QUICK]) == 2  # its earlier tracing is still there
+    assert "an image must be readable" in capsys.readouterr().err
+    assert main(["optimize", "", *QUICK]) == 2
+    assert "a logo must be named" in capsys.readouterr().err
+
+
 def test_a_folder_gives_every_logo_a_row_whatever_becomes_of_it(
     project: Path, draw_logo: DrawLogo, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -282,7 +282,7 @@ def test_the_same_model_is_no_difference_and_the_same_bundle_is_let_in(
     registered(world.bundle("good", world.good), again, world.bundle("good", world.good))
     assert promote(1) == 0
     assert promote(2) == 3
-    assert "no difference is shown: mean absolute error of SSIM 0." in capsys.readouterr().err
+    assert "it is not shown to err less: mean absolute error of SSIM 0." in capsys.readouterr().err
     assert promote(3) == 0
     assert there() == "3"
     assert entries()[-1].reason == "the very model of version 1, registered again"
@@ -349,7 +349,7 @@ def test_test_logos_that_the_challenger_learned_from_do_not_count(
     assert promote(2) == 3
     said = capsys.readouterr().err
     left = len(test) - n_seen
-    assert f"at least 10 unlike test logos must tell, and there are {left}" in said
+    assert f"at least 10 distinct test logos must tell, and there are {left}" in said
     assert f"{n_seen} pictures left out, the challenger learned from them" in said
 
 

@@ -98,6 +98,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="an output must be writable"):
         write_whole(tmp_path / "folder.svg", "<svg/>")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.svg", "new"]
+    with pytest.raises(StorageError, match="an output must be writable"):  # in no folder
+        write_whole(tmp_path / "new" / "a.svg" / "b.svg", "<svg/>")
 
 
 def test_own_results_are_no_logos(tmp_path: Path) -> None:

@@ -47,11 +47,11 @@ def answer_lines(done: Optimized, logo: Path, svg: Path) -> Iterator[str]:
     transparent = done.logo.image.transparent_share > 0
     unlike = unlike_command(parameters, reduced=done.logo.image.reduced, transparent=transparent)
     if unlike:
-        yield f"           VTracer's own command gives another SVG: {unlike}"
+        yield f"           run by itself this command gives another SVG than ours: {unlike}"
     yield from _alternatives(answer)
     yield f"confidence {answer.confidence}"
     if answer.unlike_training:
-        yield "warning    this logo is unlike all that the model has learned from"
+        yield "warning    unlike the logos the model learned from: trust measured figures only"
 
 
 def _size(answer: Answer) -> str:

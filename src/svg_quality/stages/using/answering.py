@@ -171,9 +171,9 @@ def _jobs(asked: Asked, bundle: Bundle) -> list[Callable[[], object]]:
     for path in asked.paths.values():
         try:
             image = load_image(path, bundle.working_size)
-        except ImageError:
+            descriptors = describe(image.rgb, image.transparent_share)
+        except (ConversionError, ImageError):
             continue  # another picture will do
-        descriptors = describe(image.rgb, image.transparent_share)
         jobs.append(partial(_predict, bundle, image, descriptors, sets))
         if len(jobs) == _N_PICTURES:
             break

@@ -11,18 +11,12 @@ from svg_quality.conversion.parameters import NAMES, Parameters, parameters_from
 from svg_quality.conversion.workers import WorkerPool
 from svg_quality.errors import ModelError
 from svg_quality.optimization.conversions import Conversions
-from svg_quality.optimization.explain import (
-    Curve,
-    sensitivity,
-    telling_sets,
-    with_measured,
-    worth_vectorising,
-)
+from svg_quality.optimization.explain import Curve, sensitivity, telling_sets, with_measured
 from svg_quality.optimization.explain_page import render_explain
 from svg_quality.optimization.gallery import shown
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.use_log import UseLog
-from svg_quality.optimization.worth import Worth, settled
+from svg_quality.optimization.worth import Worth, settled, worth_vectorising
 from svg_quality.prediction.predictor import Picture, QualityPredictor
 from svg_quality.settings import ExplainSettings, Settings
 from svg_quality.stages.console import say
@@ -90,7 +84,7 @@ def _lines(
     yield f"asked      SSIM of at least {worth.floor:g} within {worth.ceiling:,} bytes{whose}"
     yield f"advice     {worth.sentence}"
     if picture.similarity.unlike:
-        yield "warning    this logo is unlike all that the model has learned from"
+        yield "warning    unlike the logos the model learned from: trust measured figures only"
     width = max(map(len, NAMES))
     yield f"{'parameter':<{width}}  SSIM moves  bytes by factor  what it does here"
     for curve in curves:

@@ -24,20 +24,42 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from svg_quality.evaluation.live.monitor_page import Monitored
+    from svg_quality.serving.outcomes import ServedPictures
 
 
 def _monitor(context: StageContext) -> None:
+    from svg_quality.evaluation.live.monitor_page import monitor_lines, write_monitor
+
+    everything: Settings = context.everything
+    told, pictures = _monitored(context, _registered(everything.predictor.model))
+    folder = context.reports / context.run.run_id
+    written = write_monitor(told, pictures.reference, pictures.served, folder)
+    for path in written.values():
+        context.run.log_artifact(path, "monitor")
+    context.run.log_metrics(_metrics(told))
+    context.run.set_tags(
+        {"monitor.version": told.version, "monitor.inputs": told.inputs.verdict,
+         "monitor.errors": told.errors.verdict}
+    )  # fmt: skip
+    for line in monitor_lines(told):
+        say(f"monitor    {line}")
+    for note in told.notes:
+        say(f"monitor    note: {note}")
+    say(f"monitor    page: {written['html_report']}")
+    _check(told, written["html_report"])
+
+
+def _monitored(context: StageContext, model: ResolvedModel) -> tuple[Monitored, ServedPictures]:
     from svg_quality.evaluation.live.drift import input_drift
     from svg_quality.evaluation.live.errors import live_errors
     from svg_quality.evaluation.live.joining import KEY_NAMES
-    from svg_quality.evaluation.live.monitor_page import Monitored, monitor_lines, write_monitor
+    from svg_quality.evaluation.live.monitor_page import Monitored
     from svg_quality.prediction.bundle import Bundle
     from svg_quality.serving.outcomes import learned_by, served_outcomes, served_pictures
     from svg_quality.serving.prediction_log import PredictionLog
 
     settings: MonitorSettings = context.settings
     everything: Settings = context.everything
-    model = _registered(everything.predictor.model)
     version = f"{model.name} {model.version}"
     since = datetime.now(UTC) - timedelta(days=settings.days) if settings.days else None
     max_distance = everything.dataset.max_distance
@@ -56,21 +78,7 @@ def _monitor(context: StageContext) -> None:
         notes=[learned.note] if learned.note else [],
         n_draws=settings.n_draws,
     )
-    folder = context.reports / context.run.run_id
-    written = write_monitor(told, pictures.reference, pictures.served, folder)
-    for path in written.values():
-        context.run.log_artifact(path, "monitor")
-    context.run.log_metrics(_metrics(told))
-    context.run.set_tags(
-        {"monitor.version": version, "monitor.inputs": told.inputs.verdict,
-         "monitor.errors": told.errors.verdict}
-    )  # fmt: skip
-    for line in monitor_lines(told):
-        say(f"monitor    {line}")
-    for note in told.notes:
-        say(f"monitor    note: {note}")
-    say(f"monitor    page: {written['html_report']}")
-    _check(told, written["html_report"])
+    return told, pictures
 
 
 def _registered(model: str) -> ResolvedModel:

@@ -2,7 +2,8 @@
 
 Exit codes: 0 the SVG is written; 1 a logo of a folder failed; 2 what the user can put right, such
 as no model; 3 nothing that was found meets the objective. What does not meet it is not written,
-unless with ``--best-effort``; the exit code is 3 all the same.
+unless with ``--best-effort``; the exit code is 3 all the same. An SVG of an earlier run is replaced
+only by a new one: where nothing is written it stays, and that is said.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from svg_quality.conversion.workers import WorkerPool
+from svg_quality.errors import ImageError
 from svg_quality.settings import Settings
 from svg_quality.stages.console import say
 from svg_quality.stages.using.answer_lines import answer_lines
@@ -28,6 +30,8 @@ def run(settings: Settings) -> int:
         SvgQualityError: anything the user can put right.
     """
     wanted = settings.optimize
+    if not wanted.logo:  # as a path it would be the working folder
+        raise ImageError("a logo must be named, got an empty name", "unreadable")
     path = Path(wanted.logo)
     if path.is_dir():
         from svg_quality.stages.using.optimizing_folder import run_folder
@@ -36,7 +40,7 @@ def run(settings: Settings) -> int:
     output = output_of(path, wanted.output)
     with WorkerPool(wanted.n_workers, wanted.timeout_s) as pool:  # starts while the model loads
         done = Optimizing(wanted, settings.predictor, pool).optimize(path, output)
-    for line in (*answer_lines(done, path, output), *_outcome(done)):
+    for line in (*answer_lines(done, path, output), *_outcome(done, output)):
         say(line)
     return exit_code(done)
 
@@ -47,7 +51,7 @@ def exit_code(done: Optimized) -> int:
     return codes.get(done.answer.status, NOT_REACHED)
 
 
-def _outcome(done: Optimized) -> Iterator[str]:
+def _outcome(done: Optimized, output: Path) -> Iterator[str]:
     """The last lines: what was decided, and what became of the file."""
     answer = done.answer
     if answer.status == "unavailable":
@@ -71,3 +75,5 @@ def _outcome(done: Optimized) -> Iterator[str]:
         could = done.svg and answer.status != "unavailable"
         hint = "; --best-effort writes the best found" if could else ""
         yield f"written    nothing{hint} ({answer.seconds:.1f} s)"
+        if output.exists():
+            yield f"kept       {output} of an earlier run: it is not this answer"

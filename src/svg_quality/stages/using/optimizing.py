@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from svg_quality.conversion.workers import WorkerPool
-from svg_quality.errors import ModelError, TrackingError
 from svg_quality.optimization.base import Answer
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import NEED_A_MODEL, optimize_logo, read_logo
@@ -74,10 +73,8 @@ class Optimizing:
         predictor = self.predictor() if method in NEED_A_MODEL else None
         logo = read_logo(path, predictor)
         answer, svg = optimize_logo(
-            logo, self.objective, method, predictor, self.pool, self.log, self.wanted.budget
-        )  # fmt: skip
-        if answer.status == "not_reached":
-            answer = self._judged(answer, logo)
+            logo, self.objective, method, self.predictor, self.pool, self.log, self.wanted.budget
+        )
         best_effort = self.wanted.best_effort and answer.status != "unavailable"
         if svg is None or not (answer.status == "found" or best_effort):
             return Optimized(logo, answer, svg, None)
@@ -90,23 +87,3 @@ class Optimizing:
             if self._predictor is None:
                 self._predictor = QualityPredictor(self.asked.model, enabled=self.asked.enabled)
             return self._predictor
-
-    def _judged(self, answer: Answer, logo: Logo) -> Answer:
-        """The answer, as "do not vectorise" where the model sees no setting that would do.
-
-        Where no model can be asked it stays as it was measured: the method may need none.
-        """
-        floor, ceiling = answer.objective.min_ssim, answer.objective.max_bytes
-        if floor is None:
-            return answer
-        try:
-            picture = self.predictor().picture(logo.data)
-        except (ModelError, TrackingError):
-            return answer
-        from svg_quality.optimization.worth import settled, worth_vectorising
-
-        worth = worth_vectorising(picture, floor, ceiling or len(logo.data))
-        worth = settled(worth, answer.attempts)
-        if worth.verdict != "do_not_vectorise":
-            return answer
-        return replace(answer, status="do_not_vectorise", reason=worth.sentence)

@@ -26,6 +26,7 @@ from svg_quality.stages.using.optimizing import NOT_REACHED, Optimizing
 from svg_quality.stages.using.svg_files import (
     check_free,
     check_own,
+    is_tracing,
     logos_in,
     unique_names,
     write_whole,
@@ -79,6 +80,7 @@ def run_folder(folder: Path, wanted: OptimizeSettings, asked: PredictorSettings)
     for line in (*table_lines(rows), *_total_lines(rows, perf_counter() - began)):
         say(line)
     say(f"written    {output / GALLERY}, {SUMMARY}.csv, {SUMMARY}.json and the SVGs beside them")
+    say_kept(rows, names, output)
     return exit_code(rows)
 
 
@@ -88,6 +90,14 @@ def exit_code(rows: Sequence[LogoRow]) -> int:
     if "failed" in statuses:
         return FAILED
     return 0 if statuses == {"found"} else NOT_REACHED
+
+
+def say_kept(rows: Sequence[LogoRow], names: Sequence[Path], output: Path) -> None:
+    """Name the SVGs of earlier runs that stay where this run has written none."""
+    both = zip(rows, names, strict=True)
+    kept = [str(name) for row, name in both if row.svg is None and is_tracing(output / name)]
+    if kept:
+        say(f"kept       SVGs of earlier runs, which are not these answers: {', '.join(kept)}")
 
 
 def table_lines(rows: Sequence[LogoRow]) -> Iterator[str]:

@@ -58,7 +58,7 @@ def _sentence(prediction: Prediction) -> str:
         f"{prediction.ssim_low:.3f} to {prediction.ssim_high:.3f}), "
         f"about {prediction.svg_bytes:,} bytes ({prediction.bytes_low:,} to "
         f"{prediction.bytes_high:,}), with {asked}; "
-        f"{prediction.model_name} version {prediction.model_version}"
+        f"by {prediction.model_name} version {prediction.model_version}"
     )
 
 
@@ -66,10 +66,15 @@ def _say_once(prediction: Prediction) -> None:
     """What holds for every set of the image."""
     if prediction.status == "unavailable":
         say(f"unavailable: {prediction.reason}")
-    elif prediction.unlike_training:
+        return
+    say(
+        "SSIM tells how alike SVG and logo look, 1 is the same;"
+        f" {prediction.interval:.0%} of real conversions lie in the range in brackets"
+    )
+    if prediction.unlike_training:
         say(
             "unlike the training logos: this picture lies farther from all of them than they do"
-            " from each other, so measure before you rely on these figures"
+            " from each other, so convert it before you rely on these figures"
         )
 
 

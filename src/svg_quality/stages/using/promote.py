@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from svg_quality.errors import PromotionError, TrackingError
 from svg_quality.evaluation.promotion_gates import Gate, refusal
-from svg_quality.evaluation.strict_json import strict_json
+from svg_quality.pages.strict_json import strict_json
 from svg_quality.prediction.predictor import PRODUCTION
 from svg_quality.settings import LATEST, PromoteSettings
 from svg_quality.stages.console import say
@@ -71,7 +71,8 @@ def _judged(
         context.data, context.settings, champion.version if champion else None, challenger
     )
     for gate in found:
-        say(f"           {gate.name:<11}{'yes' if gate.passed else 'NO':<5}{gate.reason}")
+        passed = "yes" if gate.passed else "NO"
+        say(f"           {gate.name.replace('_', ' '):<11}{passed:<5}{gate.reason}")
         for line in _by_region(gate):
             say(f"{'':<27}{line}")
     plain = _plain(found)
@@ -81,12 +82,13 @@ def _judged(
 
 
 def _by_region(gate: Gate) -> Iterator[str]:
-    """Both errors in each region, where a gate compared them."""
+    """Both errors in each region of the settings, where a gate compared them."""
     for region, by_target in gate.figures.get("differences", {}).items():
         for target, told in by_target.items():
+            named = "SSIM" if target == "ssim" else "log bytes"
             yield (
-                f"{region.replace('_', ' ')}, {target.replace('_', ' ')}: {told['contender']:.4f}"
-                f" against {told['reference']:.4f}, {told['difference']:+.4f}"
+                f"error of {named}, {region.replace('_', ' ')} region: {told['contender']:.4f}"
+                f" against {told['reference']:.4f}, difference {told['difference']:+.4f}"
                 f" ({told['low']:+.4f} to {told['high']:+.4f})"
             )
 

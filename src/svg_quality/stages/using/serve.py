@@ -28,8 +28,11 @@ def run(settings: Settings) -> int:
         predictor.warm_up()
         if challenger is not None:
             challenger.warm_up()
-        serve(app, bound, asked.timeout_s, lambda: _welcome(url_of(bound), config, predictor))
-    say("serve      stopped: every request was answered")
+        whole = serve(
+            app, bound, asked.timeout_s, lambda: _welcome(url_of(bound), config, predictor)
+        )
+    ended = "every request was answered" if whole else "at once, what was under way was given up"
+    say(f"serve      stopped: {ended}")
     return 0
 
 

@@ -6,6 +6,7 @@ picture, a drawing somebody made) is never touched.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import Counter
@@ -48,7 +49,7 @@ def output_of(logo: Path, asked: str) -> Path:
     if not path.parent.is_dir():
         raise SettingsError(f"an output's folder must exist, {path.parent} does not")
     check_free(path)
-    if path.exists() and path.samefile(logo):
+    if path.exists() and logo.exists() and path.samefile(logo):
         raise SettingsError(f"an output must not be the logo itself, {path} is: choose another")
     return path
 
@@ -98,7 +99,8 @@ def write_whole(path: Path, data: str) -> None:
         unfinished.write_text(data, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is none it cannot be there
+            unfinished.unlink()
         raise StorageError(f"an output must be writable, {path} is not: {error.strerror}") from None
 
 
