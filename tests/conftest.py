@@ -1,21 +1,93 @@
-"""What every test may count on: a store of its own, and rows of conversions to work with."""
+"""What every test may count on: a store of its own, fixed random numbers, a browser, a model."""
 
 import hashlib
 import os
+import shutil
+import signal
+import sqlite3
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy
+from hypothesis import settings
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy.engine import Engine
 
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.similarity import DEFINITION
 from svg_quality.dataset.tables import conversions_table
+from svg_quality.tracking import store
+
+Enter = Callable[[Path, pytest.MonkeyPatch], None]
+ServeIn = Callable[..., AbstractContextManager[tuple[str, "subprocess.Popen[str]"]]]
 
 PSNR_OF_40 = 32.11020369539948  # dB: 10 log10(255^2 / 40)
+
+# The same examples in every run, however slow the machine: a failure is the fault of a change.
+# `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Before its fixtures too, a test draws the same numbers whichever tests came before it."""
+    if "torch" in sys.modules:  # what imports it now starts from its one first seed
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stores that tests open are copies of the first, and no commit waits for the disk.
+
+    MLflow takes a second or more to make its tables. The stores of commands in processes of
+    their own are made and written as users' are.
+    """
+    template = tmp_path_factory.mktemp("template") / "mlflow.db"
+    create = store._create_database
+
+    def copy(database: Path, root: Path) -> None:
+        if not template.exists():
+            create(template, template.parent)
+        unfinished = database.with_name(f".{database.name}.unfinished")
+        shutil.copy(template, unfinished)
+        with closing(sqlite3.connect(unfinished)) as tables, tables:
+            tables.execute("UPDATE experiments SET artifact_location = ?", [f"{root}/mlruns/0"])
+        unfinished.rename(database)
+
+    def hurry(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):  # nobody pulls the plug of a test
+            with suppress(sqlite3.DatabaseError):  # of a test that opens what is no database
+                connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(Engine, "connect", hurry)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_create_database", copy)
+        yield
+    sqlalchemy.event.remove(Engine, "connect", hurry)
+
+
+@pytest.fixture(scope="session")
+def enter() -> Enter:
+    """Goes into a project: its folder and its store, until the patch is undone."""
+
+    def go(folder: Path, patch: pytest.MonkeyPatch) -> None:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlruns/mlflow.db")
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "SVG_QUALITY_STORAGE",
+                     "SVG_QUALITY_API_KEY"):  # fmt: skip
+            patch.delenv(name, raising=False)
+
+    return go
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +109,91 @@ def bare_environment() -> dict[str, str]:
     ours = ("MLFLOW_", "AWS_", "CONDA_", "SVG_QUALITY_", "COVERAGE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+
+
+@pytest.fixture(scope="session")
+def serve_in() -> ServeIn:
+    """Runs a command that serves until Ctrl-C, in a project; gives its address and its process."""
+    program = Path(sys.executable).with_name("svg-quality")
+
+    @contextmanager
+    def run(project: Path, *words: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+        environment = {name: x for name, x in os.environ.items() if not name.startswith("MLFLOW_")}
+        environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{project}/mlruns/mlflow.db"
+        # A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            process = subprocess.Popen(
+                [program, *words], cwd=project, env=environment, text=True, stdout=subprocess.PIPE
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+        with process:
+            assert process.stdout is not None
+            heard = iter(process.stdout)
+            try:
+                line = next(line for line in heard if "http://127.0.0.1:" in line)
+                yield next(word for word in line.split() if word.startswith("http://")), process
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, as long as a module: where it is open, nothing else can run an event loop."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs Debian's chromium")
+    expect.set_options(timeout=30_000)  # ms: a busy machine is slow, and no less right
+    with sync_playwright() as engine:
+        opened = engine.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def new_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens tabs in which nothing may go wrong: no script error, no request to elsewhere.
+
+    A failed request that the page foresees is named in ``expected``, a part of the message.
+    """
+    opened: list[tuple[Page, list[str], str]] = []
+
+    def make(expected: str = "\0", **options: Any) -> Page:
+        tab = browser.new_page(**options)
+        wrong: list[str] = []
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+        tab.on("request", lambda asked: wrong.append(asked.url) if is_foreign(asked.url) else None)
+        opened.append((tab, wrong, expected))
+        return tab
+
+    def is_foreign(address: str) -> bool:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and parts.hostname != "127.0.0.1"
+
+    yield make
+    for tab, wrong, expected in opened:
+        tab.context.close()
+        assert [line for line in wrong if expected not in line] == []
+
+
+@pytest.fixture(scope="session")
+def small_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The graph of a real network, with the backbone's input, eight features and random weights."""
+    import torch
+    from torch import nn
+
+    from svg_quality.features.backbone import export_backbone
+
+    torch.manual_seed(0)
+    layers = nn.Conv2d(3, 8, 7, stride=16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    path = tmp_path_factory.mktemp("small") / "backbone.onnx"
+    export_backbone(nn.Sequential(*layers).eval(), path)  # type: ignore[arg-type]
+    return path
 
 
 def digest(text: str) -> str:

@@ -23,16 +23,25 @@ def say(line: str) -> None:
 
 
 def progress(items: Iterable[Item], total: int, label: str, done: int = 0) -> Iterator[Item]:
-    """Pass items through and show how many are done and how long the rest will take."""
+    """Pass items through and show how many are done and how long the rest will take.
+
+    Args:
+        items: what is still to do.
+        total: with what is done already.
+        label: what is being done.
+        done: already, before the first item: it counts for the share, not for the speed.
+    """
     yield from tqdm(
         items, total=total, desc=label, initial=done, bar_format=_FORMAT, mininterval=_interval()
     )
 
 
 @contextmanager
-def progress_bar(total: int, label: str) -> Iterator[tqdm[Any]]:
+def progress_bar(total: int, label: str, done: int = 0) -> Iterator[tqdm[Any]]:
     """The same for work that reports by itself, through ``update(n)``."""
-    with tqdm(total=total, desc=label, bar_format=_FORMAT, mininterval=_interval()) as bar:
+    with tqdm(
+        total=total, desc=label, initial=done, bar_format=_FORMAT, mininterval=_interval()
+    ) as bar:
         yield bar
 
 
