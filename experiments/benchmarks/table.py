@@ -148,7 +148,7 @@ def _choice_rows(optimization: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _serving_rows(serving: dict[str, Any]) -> list[tuple[str, str, str]]:
     new, seen = (serving[f"{which}_image_ms"]["median"] for which in ("new", "seen"))
-    load = f"API: {serving['clients']} clients for {serving['seconds']} s"
+    load = f"API: {serving['clients']} clients for {serving['seconds']:g} s"
     return [
         ("API: an image never seen, with 1,000 sets (an image seen before), median", "150 ms",
          f"{new:.0f} ms ({seen:.0f} ms)"),
