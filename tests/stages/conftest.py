@@ -60,20 +60,34 @@ def convert_small() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def released(
+def new_converted(
     new_project: Callable[[], Path],
     enter: Enter,
     draw_logos: Callable[[Path, int], None],
     convert_small: list[str],
-) -> Path:
+) -> Callable[[int], Path]:
+    """Makes a project with the conversions of so many small logos, as many of each type."""
+    from svg_quality.cli import main
+
+    def make(n_logos: int) -> Path:
+        folder = new_project()
+        draw_logos(folder, n_logos)
+        with pytest.MonkeyPatch.context() as patch:
+            enter(folder, patch)
+            assert main(convert_small) == 0
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def released(new_converted: Callable[[int], Path], enter: Enter) -> Path:
     """A project with a release of 120 small logos; `new_released` copies it for those who work."""
     from svg_quality.cli import main
 
-    folder = new_project()
-    draw_logos(folder, 120)
+    folder = new_converted(120)
     with pytest.MonkeyPatch.context() as patch:
         enter(folder, patch)
-        assert main(convert_small) == 0
         assert main(["dataset"]) == 0
     return folder
 

@@ -115,8 +115,8 @@ def newest_finished(*stages: str, needed_by: str | None = None) -> FinishedRun:
         TrackingError: there is none.
     """
     store = existing_store()
-    conditions = [f"tags.{STAGE} = '{stage}'" for stage in stages] if store else []
-    found = [run for condition in conditions if store and (run := _newest(store, condition))]
+    newest = (_newest(store, f"tags.{STAGE} = '{stage}'") for stage in stages) if store else ()
+    found = [run for run in newest if run]
     if not found:
         stage = stages[0]
         asks = f"`{needed_by}` needs" if needed_by else "this needs"

@@ -22,20 +22,12 @@ from svg_quality.tracking.store import open_store
 
 PLAIN = ["dataset", "--max-distance", "0", "--no-upload"]
 Enter = Callable[[Path, pytest.MonkeyPatch], None]
-Draw = Callable[[Path, int], None]
 
 
 @pytest.fixture(scope="module")
-def project(
-    new_project: Callable[[], Path], draw_logos: Draw, enter: Enter, convert_small: list[str]
-) -> Path:
+def project(new_converted: Callable[[int], Path]) -> Path:
     """A checkout with the conversions of 24 small logos, six of each type."""
-    folder = new_project()
-    draw_logos(folder, 24)
-    with pytest.MonkeyPatch.context() as patch:
-        enter(folder, patch)
-        assert main(convert_small) == 0
-    return folder
+    return new_converted(24)
 
 
 @pytest.fixture(autouse=True)

@@ -16,19 +16,14 @@ from svg_quality.tracking.store import open_store
 
 QA = ["qa", "--n-remeasured", "3", "--n-workers", "1"]
 Enter = Callable[[Path, pytest.MonkeyPatch], None]
-Draw = Callable[[Path, int], None]
 
 
 @pytest.fixture(scope="module")
-def project(
-    new_project: Callable[[], Path], draw_logos: Draw, enter: Enter, convert_small: list[str]
-) -> Path:
+def project(new_converted: Callable[[int], Path], enter: Enter) -> Path:
     """A checkout with a release of 24 small logos, six of each type."""
-    folder = new_project()
-    draw_logos(folder, 24)
+    folder = new_converted(24)
     with pytest.MonkeyPatch.context() as patch:
         enter(folder, patch)
-        assert main(convert_small) == 0
         assert main(["dataset", "--max-distance", "0", "--no-quality", "--no-upload"]) == 0
     return folder
 

@@ -15,6 +15,7 @@ from svg_quality.optimization.vtracer_command import (
 )
 from svg_quality.stages.using.optimizing import Optimized
 
+UNLIKE: Final = "warning    unlike the logos the model learned from: trust measured figures only"
 _SHOWN: Final = 5  # alternatives
 
 
@@ -51,7 +52,7 @@ def answer_lines(done: Optimized, logo: Path, svg: Path) -> Iterator[str]:
     yield from _alternatives(answer)
     yield f"confidence {answer.confidence}"
     if answer.unlike_training:
-        yield "warning    unlike the logos the model learned from: trust measured figures only"
+        yield UNLIKE
 
 
 def _size(answer: Answer) -> str:

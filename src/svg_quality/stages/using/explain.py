@@ -20,6 +20,7 @@ from svg_quality.optimization.worth import Worth, settled, worth_vectorising
 from svg_quality.prediction.predictor import Picture, QualityPredictor
 from svg_quality.settings import ExplainSettings, Settings
 from svg_quality.stages.console import say
+from svg_quality.stages.using.answer_lines import UNLIKE
 from svg_quality.stages.using.assignments import assigned
 from svg_quality.stages.using.svg_files import write_whole
 from svg_quality.tracking.store import project_root
@@ -84,7 +85,7 @@ def _lines(
     yield f"asked      SSIM of at least {worth.floor:g} within {worth.ceiling:,} bytes{whose}"
     yield f"advice     {worth.sentence}"
     if picture.similarity.unlike:
-        yield "warning    unlike the logos the model learned from: trust measured figures only"
+        yield UNLIKE
     width = max(map(len, NAMES))
     yield f"{'parameter':<{width}}  SSIM moves  bytes by factor  what it does here"
     for curve in curves:
