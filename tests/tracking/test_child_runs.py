@@ -6,7 +6,8 @@ from svg_quality.tracking.child_runs import begin_child, child_run, end_child, e
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.processes import Owner
-from svg_quality.tracking.runs import Terminated, stage_run
+from svg_quality.tracking.runs import stage_run
+from svg_quality.tracking.termination import Terminated
 
 WORK = Work("search", {}, {}, {}, "0")
 
@@ -30,7 +31,7 @@ def test_a_child_names_its_parent_and_its_owner() -> None:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(ValueError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (Terminated(143), "KILLED")],
+    [(ValueError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (Terminated(), "KILLED")],
 )
 def test_a_child_ends_as_its_block_does(error: BaseException, status: str) -> None:
     with stage_run(WORK) as parent:

@@ -13,8 +13,9 @@ from mlflow.entities import Run
 from svg_quality.errors import TrackingError
 from svg_quality.tracking.identity import Work
 from svg_quality.tracking.lookup import finished_run
-from svg_quality.tracking.runs import Terminated, stage_run
+from svg_quality.tracking.runs import stage_run
 from svg_quality.tracking.store import open_store
+from svg_quality.tracking.termination import Terminated
 
 Shell = Callable[..., subprocess.Popen[str]]
 

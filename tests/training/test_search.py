@@ -13,6 +13,7 @@ import pytest
 
 from svg_quality.errors import ModelError, SettingsError, StorageError
 from svg_quality.settings import TrainSettings
+from svg_quality.tracking.termination import Terminated, sigterm_held
 from svg_quality.training.searching.search import MAX_FAILURES, run_trials
 from svg_quality.training.searching.space import SPACE, chosen_by
 from svg_quality.training.searching.storage import (
@@ -51,6 +52,33 @@ class Heard:
 
     def lost(self, attributes: Mapping[str, Any]) -> None:
         self.given_up.append(str(attributes["mark"]))
+
+    def end_if_asked(self) -> None:
+        pass
+
+
+class Interrupted(Heard):
+    """SIGTERM comes while it writes down that a second trial got somewhere."""
+
+    def __init__(self, moment: str) -> None:
+        super().__init__()
+        self.moment = moment
+
+    def began(self, number: int, chosen: Mapping[str, Any]) -> Mapping[str, str]:
+        self._come("began", number)
+        return super().began(number, chosen)
+
+    def epoch(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._come("epoch", number)
+        super().epoch(number, epoch, metrics)
+
+    def ended(self, number: int, state: str, figures: Mapping[str, float], reason: str) -> None:
+        self._come("ended", number)
+        super().ended(number, state, figures, reason)
+
+    def _come(self, moment: str, number: int) -> None:
+        if (moment, number) == (self.moment, 1):
+            signal.raise_signal(signal.SIGTERM)
 
 
 def plan_at(folder: Path, n_trials: int = 6, **changes: Any) -> StudyPlan:
@@ -175,6 +203,23 @@ def test_a_stopped_trial_is_tried_again(tmp_path: Path, stop: BaseException) -> 
     assert later.began_with[1] == DEFAULTS
     assert read_study(plan_at(tmp_path)).trials[0].state == "FAIL"
     assert count(plan_at(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("moment", ["began", "epoch", "ended"])
+def test_a_trial_that_began_ends_whenever_sigterm_comes(tmp_path: Path, moment: str) -> None:
+    plan = plan_at(tmp_path, 4)
+    heard = Interrupted(moment)
+
+    def search() -> None:
+        with sigterm_held() as heard.end_if_asked:  # type: ignore[method-assign]
+            run_trials(plan, evaluate, heard)
+
+    with pytest.raises(Terminated):
+        search()
+    last = "COMPLETE" if moment == "ended" else "KILLED"
+    assert heard.ends == {0: "COMPLETE", 1: last}
+    assert heard.began_with.keys() == heard.ends.keys()
+    assert {row.state for row in read_study(plan).trials} <= {"COMPLETE", "FAIL"}
 
 
 def test_timeout_starts_no_further_trial(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 from svg_quality.tracking import lookup
 from svg_quality.tracking.identity import flatten
 from svg_quality.tracking.processes import Owner
-from svg_quality.tracking.runs import SETTINGS_PREFIX, StageRun, Terminated
+from svg_quality.tracking.runs import SETTINGS_PREFIX, StageRun
 from svg_quality.tracking.store import open_store, tracking_errors
+from svg_quality.tracking.termination import Terminated
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 PARENT: Final = "mlflow.parentRunId"

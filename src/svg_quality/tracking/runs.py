@@ -9,21 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from svg_quality.tracking import lookup
 from svg_quality.tracking.identity import Work, flatten, git_state
 from svg_quality.tracking.processes import Owner
 from svg_quality.tracking.store import open_store, project_root, tracking_errors
+from svg_quality.tracking.termination import Terminated, sigterm_as_exception
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +30,6 @@ SETTINGS_PREFIX: Final = "settings"  # MLproject's own parameters are logged wit
 MAX_DIGEST: Final = 36  # characters; MLflow refuses longer digests of a dataset
 _BATCH_METRICS: Final = 1000  # MLflow's limits per call
 _BATCH_PARAMS: Final = 100
-_SENT_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +124,6 @@ class StageRun:
             self.client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
 
 
-class Terminated(SystemExit):
-    """SIGTERM arrived inside a stage; leads to the exit code a shell expects, 143."""
-
-
 @contextlib.contextmanager
 def stage_run(work: Work, nested: bool = False) -> Iterator[StageRun]:
     """Do a piece of work inside an MLflow run.
@@ -191,57 +183,6 @@ def _status_of(error: BaseException) -> str:
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return "FINISHED"
     return "FAILED"
-
-
-@contextlib.contextmanager
-def sigterm_as_exception() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, unless somebody else already handles it.
-
-    Raises:
-        Terminated: where the signal finds the process, at the latest as the block ends.
-    """
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    owner, asked = os.getpid(), threading.Event()
-
-    def terminate(signum: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner:  # a forked worker inherits the handler, but not the run
-            os._exit(128 + signum)
-        asked.set()
-        raise Terminated(128 + signum)
-
-    signal.signal(signal.SIGTERM, terminate)
-    try:
-        with _sent_again_where_dropped():
-            yield
-        if asked.is_set():
-            raise Terminated(128 + signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def _sent_again_where_dropped() -> Iterator[None]:
-    """Python drops what is raised inside a finalizer: SIGTERM comes again a moment later."""
-    others, timers = sys.unraisablehook, list[threading.Timer]()
-
-    def hook(dropped: sys.UnraisableHookArgs) -> None:
-        if not isinstance(dropped.exc_value, Terminated):
-            others(dropped)
-            return
-        timers.append(threading.Timer(_SENT_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM)))
-        timers[-1].start()
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = others
-        for timer in timers:
-            timer.cancel()
-            timer.join()  # else it might send when nobody handles the signal any more
 
 
 def _tags(work: Work) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from svg_quality.errors import ModelError, SvgQualityError
 from svg_quality.tracking.child_runs import begin_child, end_child, end_left_behind
 from svg_quality.tracking.processes import Owner
-from svg_quality.tracking.runs import StageRun, Terminated, sigterm_as_exception
+from svg_quality.tracking.runs import StageRun
+from svg_quality.tracking.termination import Terminated, sigterm_held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,23 +90,22 @@ class TrialRuns:
 
     Args:
         trials: what they are about.
+        end_if_asked: called between trials and after each epoch; a trial it ends is KILLED.
         on_end: called when one ended that counts.
-        must_stop: asked as a trial begins and after each epoch; the trial ends KILLED then.
     """
 
     def __init__(
         self,
         trials: Trials,
-        on_end: Callable[[], object] | None = None,
-        must_stop: Callable[[], bool] = lambda: False,
+        end_if_asked: Callable[[], None],
+        on_end: Callable[[], object] = lambda: None,
     ) -> None:
-        self.trials, self.on_end, self.must_stop = trials, on_end, must_stop
+        self.trials, self.end_if_asked, self.on_end = trials, end_if_asked, on_end
         self._open: dict[int, StageRun] = {}
         self._history: list[dict[str, float]] = []
 
     def began(self, number: int, chosen: Mapping[str, Any]) -> Mapping[str, str]:
         """Open the run; the trial is told its id, and who runs it."""
-        self._stop_if_asked()
         plan = self.trials.plan
         run = begin_child(
             self.trials.parent,
@@ -121,7 +120,6 @@ class TrialRuns:
 
     def epoch(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
         """Kept until the trial ends."""
-        self._stop_if_asked()
         self._history.append(dict(metrics))
 
     def ended(self, number: int, state: State, figures: Mapping[str, float], reason: str) -> None:
@@ -133,7 +131,7 @@ class TrialRuns:
         run.log_metrics(figures)
         run.set_tags({VALUE_TAG: state})
         end_child(run, _STATUS[state], reason)  # type: ignore[arg-type]
-        if self.on_end and state in ("COMPLETE", "PRUNED"):
+        if state in ("COMPLETE", "PRUNED"):
             self.on_end()
 
     def is_lost(self, attributes: Mapping[str, Any]) -> bool:
@@ -148,16 +146,13 @@ class TrialRuns:
         if run_id := attributes.get(RUN_ID):
             end_left_behind(str(run_id), "its process died without ending it")
 
-    def _stop_if_asked(self) -> None:
-        if self.must_stop():
-            raise Terminated(128 + signal.SIGTERM)
-
 
 def work_here(trials: Trials, on_end: Callable[[], object]) -> None:
     """Run trials in this process until the study has its number; told of each that counts."""
     from svg_quality.training.searching.search import run_trials
 
-    run_trials(trials.plan, trials.evaluate, TrialRuns(trials, on_end))
+    with sigterm_held() as end_if_asked:
+        run_trials(trials.plan, trials.evaluate, TrialRuns(trials, end_if_asked, on_end))
 
 
 def work_in_processes(trials: Trials, n_workers: int, on_progress: Callable[[int], object]) -> None:
@@ -191,9 +186,10 @@ def _workers(trials: Trials, n_workers: int) -> Iterator[list[BaseProcess]]:
         spawn.Process(target=_worker, args=(trials, number), name=f"search-{number}")
         for number in range(n_workers)
     ]
-    for worker in workers:
-        worker.start()
     try:
+        with sigterm_held():  # none is started that nobody ends
+            for worker in workers:
+                worker.start()
         yield workers
     finally:
         for worker in workers:
@@ -207,18 +203,19 @@ def _workers(trials: Trials, n_workers: int) -> Iterator[list[BaseProcess]]:
 
 
 def _worker(trials: Trials, number: int) -> None:
-
     from svg_quality.training.searching.search import run_trials
 
     parent = os.getppid()
 
-    def must_stop() -> bool:
-        """The search was killed, and could not end its workers."""
-        return os.getppid() != parent
-
     try:
-        with sigterm_as_exception():
-            run_trials(trials.plan, trials.evaluate, TrialRuns(trials, must_stop=must_stop), number)
+        with sigterm_held() as end_if_asked:
+
+            def end_alone_too() -> None:
+                end_if_asked()
+                if os.getppid() != parent:  # the search was killed, and could not end its workers
+                    raise Terminated
+
+            run_trials(trials.plan, trials.evaluate, TrialRuns(trials, end_alone_too), number)
     except SvgQualityError as error:
         sys.stderr.write(f"svg-quality: worker {number}: {error}\n")
         sys.exit(error.exit_code)

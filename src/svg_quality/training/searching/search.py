@@ -67,6 +67,7 @@ def run_trials(plan: StudyPlan, evaluate: Evaluate, watcher: TrialWatcher, worke
         job = _Job(plan, evaluate, watcher)
         end = time.monotonic() + plan.timeout_s if plan.timeout_s else float("inf")
         while time.monotonic() < end and n_finished(study) < plan.n_trials:
+            watcher.end_if_asked()
             _give_up_lost(study, watcher)
             if _n_taken(study) < plan.n_trials:
                 study.optimize(job, n_trials=1, catch=(ModelError, _NoPlaceError))
@@ -92,6 +93,7 @@ class _Job:
         def report(epoch: int, metrics: dict[str, float]) -> None:
             self.watcher.epoch(trial.number, epoch, metrics)
             trial.report(metrics[PRUNED_BY], epoch)
+            self.watcher.end_if_asked()
             if trial.should_prune():
                 raise TrialPruned(f"after epoch {epoch}, worse than the median of the others")
 

@@ -37,6 +37,9 @@ class TrialWatcher(Protocol):
     def lost(self, attributes: Mapping[str, Any]) -> None:
         """A trial was given up, since its process is gone."""
 
+    def end_if_asked(self) -> None:
+        """Called between trials and after each epoch: the only places to end this worker from."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
