@@ -14,6 +14,7 @@ from svg_quality.conversion.measure import Measurement, measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import PixelsTask, WorkerPool, convert_pixels
 from svg_quality.errors import SettingsError
+from svg_quality.optimization import conversions
 from svg_quality.optimization.base import Answer, best_of
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.methods import LOGGED_AS, METHODS, optimize_logo
@@ -76,6 +77,17 @@ def faulty_pool() -> Iterator[FaultyPool]:
         yield pool
 
 
+class Ticking:
+    """The pool, by a clock of its own: every call takes a second."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.pool, self.n_workers, self.now = pool, pool.n_workers, 0.0
+
+    def run(self, function: Any, tasks: Sequence[Any]) -> Any:
+        self.now += 1
+        return self.pool.run(function, tasks)
+
+
 def figures(answer: Answer) -> list[Any]:
     """What was tried and measured, without times."""
     return [
@@ -121,6 +133,24 @@ def test_keeps_its_budget_and_repeats_nothing(optimize: Optimize, method: str, b
     assert answer.attempts[0] == answer.default
     assert svg is not None
     if budget == 1:
+        assert answer.chosen == answer.default
+
+
+@pytest.mark.parametrize("deadline", [2.0, 4.0])
+def test_gives_the_best_of_what_the_time_allowed(
+    optimize: Optimize, pool: WorkerPool, method: str, deadline: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """None is begun that would end after the deadline if it took twice as long as the longest."""
+    ticking = Ticking(pool)
+    monkeypatch.setattr(conversions, "monotonic", lambda: ticking.now)
+    answer, svg = optimize(method, pool=ticking, deadline=deadline)
+    assert ticking.now == min(deadline - 1, METHODS[method]().default_budget)
+    assert svg is not None
+    assert answer.chosen == best_of(answer.attempts, answer.objective)
+    said = f"The time was over after {answer.n_conversions} of {BUDGET} conversions."
+    assert (said in answer.reason) == (ticking.now + 2 > deadline)
+    if deadline == 2.0:
         assert answer.chosen == answer.default
 
 

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -275,7 +276,7 @@ def test_a_batch_whose_caller_was_told_that_it_took_too_long_goes_no_further(
     router = ChallengerRouter(predictor, None, 0.0, None)
     service = Service(config, predictor, router, WorkerPool(1, 1.0), None, Metrics())
     with pytest.raises(Refused, match="a batch must end within 0 s") as refused:
-        service.predict_batch([Upload("a.png", draw(1))] * 3, Parameters())
+        service.predict_batch([Upload("a.png", draw(1))] * 3, Parameters(), monotonic() - 1)
     assert refused.value.code == "timeout"
 
 

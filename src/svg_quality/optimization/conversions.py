@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from time import monotonic
+from typing import Final, Literal
 
 from svg_quality.conversion.measure import Measurement
 from svg_quality.conversion.parameters import Parameters
@@ -18,6 +19,7 @@ from svg_quality.optimization.base import Attempt, Predicted
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.use_log import UseLog
 
+_SAFETY: Final = 2.0  # times the longest: so long may the next ones take
 Chosen = tuple[Parameters, str, Predicted | None]  # a set, its origin, what was predicted of it
 
 
@@ -30,7 +32,7 @@ class Conversions:
         log: keeps every conversion; None keeps none.
         method: as the conversions table calls it, one of `tables.METHODS`.
         budget: conversions that may be made in all.
-        deadline: of `time.monotonic`; none is handed to the pool after it.
+        deadline: of `time.monotonic`; none is begun that might end after it, judged by those made.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Conversions:
     ) -> None:
         self.logo, self.pool, self.log, self.method = logo, pool, log, method
         self.budget, self.deadline = budget, deadline
+        self._longest_s = 0.0  # of those made side by side
         self._attempts: dict[Parameters, Attempt] = {}
         self._svg: dict[Parameters, str] = {}
 
@@ -59,8 +62,15 @@ class Conversions:
 
     @property
     def left(self) -> int:
-        """Conversions that may still be made."""
-        return self.budget - self.spent
+        """Conversions that may still be made; none where the time is over."""
+        return 0 if self._is_late() else self.budget - self.spent
+
+    @property
+    def ended_by(self) -> Literal["time", "budget"] | None:
+        """What allows no more of them; None where there are some left."""
+        if self.spent >= self.budget:
+            return "budget"
+        return "time" if self._is_late() else None
 
     def measure(self, chosen: Sequence[Chosen]) -> list[Attempt]:
         """Convert parameter sets, side by side.
@@ -70,23 +80,24 @@ class Conversions:
 
         Returns:
             An attempt for each, in order; a failed conversion is one with ``error``. A set that
-            was converted before gives the attempt of then and costs nothing. Sets for which the
-            budget is too small are left out.
+            was converted before gives the attempt of then and costs nothing. Sets for which
+            budget or time are too short are left out.
 
         Raises:
-            ConversionError: the deadline is over.
+            ConversionError: the deadline was over before anything was converted.
             StorageError: the log cannot be written.
         """
-        self._check_deadline()
+        if self._is_late() and not self._attempts:
+            raise ConversionError("conversions must begin before their deadline, and it is over")
+        left = self.left
         fresh: dict[Parameters, Chosen] = {}
         for one in chosen:
-            if one[0] not in self._attempts and len(fresh) < self.left:
+            if one[0] not in self._attempts and len(fresh) < left:
                 fresh.setdefault(one[0], one)
         asked = list(fresh.values())
         # With a deadline only as many at once as there are workers, to look at it in between.
         at_once = len(asked) if self.deadline == math.inf else self.pool.n_workers
-        while asked:
-            self._check_deadline()
+        while asked and self.left:
             self._convert(asked[:at_once])
             asked = asked[at_once:]
         return [self._attempts[one[0]] for one in chosen if one[0] in self._attempts]
@@ -99,14 +110,15 @@ class Conversions:
         """
         return self._svg[parameters]
 
-    def _check_deadline(self) -> None:
-        if monotonic() > self.deadline:
-            raise ConversionError("conversions must begin before their deadline, and it is over")
+    def _is_late(self) -> bool:
+        return monotonic() + _SAFETY * self._longest_s > self.deadline
 
     def _convert(self, fresh: Sequence[Chosen]) -> None:
         """Convert sets that were not yet, side by side, and log what came of them."""
         tasks = [PixelsTask(self.logo.image.rgb, parameters) for parameters, _, _ in fresh]
+        began = monotonic()
         outcomes = self.pool.run(convert_pixels, tasks)
+        self._longest_s = max(self._longest_s, monotonic() - began)
         made = [
             self._attempt(one, outcome.result, outcome.error)
             for one, outcome in zip(fresh, outcomes, strict=True)

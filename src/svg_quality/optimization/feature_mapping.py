@@ -83,7 +83,7 @@ class FeatureMapping:
             chosen=best or (None if made else unmeasured),
             reason=f"By rule: {rule.reason}. {_outcome(rule, best, made, default)}",
             confidence="measured: the set that the rules name was converted" if made
-            else "none: the budget left nothing to convert the set that the rules name",
+            else f"none: the {conversions.ended_by} left nothing to convert the rules' set",
         )  # fmt: skip
 
 

@@ -74,7 +74,8 @@ def optimize_logo(
         pool: where conversions run.
         log: keeps logo and conversions to learn from; None keeps none.
         budget: conversions in all; 0 for the method's own number.
-        deadline: of `time.monotonic`; no conversion is handed to the pool after it.
+        deadline: of `time.monotonic`; conversions that might end after it are not begun, and the
+            answer is the best of those made.
 
     Returns:
         The answer, and the SVG of the chosen set as it was measured; None where there is none.
@@ -82,8 +83,8 @@ def optimize_logo(
     Raises:
         SettingsError: there is no such method, or the budget is negative.
         ModelError: the method's model cannot be used, or went away while it was asked.
-        ConversionError: the deadline is over, or VTracer panicked on a reduced copy of the logo;
-            no such logo is known.
+        ConversionError: the deadline was over before the first conversion, or VTracer panicked on
+            a reduced copy of the logo; no such logo is known.
         StorageError: the log cannot be written.
     """
     began = perf_counter()

@@ -109,8 +109,8 @@ class Predictive:
             said += ", but never saw such a logo"
         n = chosen.n_verified
         said += f", so {n} {'set was' if n == 1 else 'sets were'} converted to check it"
-        if n < wanted and not chosen.conversions.left:
-            said += ", all that the budget allowed"
+        if n < wanted and chosen.conversions.ended_by:
+            said += f", all that the {chosen.conversions.ended_by} allowed"
         return said
 
 
@@ -118,8 +118,8 @@ def _handed_over(
     other: Optimizer, why: str, logo: Logo, objective: Objective, conversions: Conversions
 ) -> str:
     """Let another method spend what is left of the budget; gives how much that was, and why."""
-    if conversions.left < 1:
-        return f"{why}, and the budget left nothing for the method {other.name}"
+    if conversions.ended_by:
+        return f"{why}, and the {conversions.ended_by} left nothing for the method {other.name}"
     before = conversions.spent
     other.optimize(logo, objective, conversions, picture=None)
     n = conversions.spent - before
@@ -157,7 +157,7 @@ class _Verification:
             if self.propose is None:
                 self._look_around()
             at_once = 1 if self.n_verified < N_SURE else self.conversions.pool.n_workers
-            if not self._convert(min(at_once, n - self.n_verified)):
+            if not self._converted(min(at_once, n - self.n_verified)):
                 return
 
     def why_to_search(self) -> str | None:
@@ -174,7 +174,7 @@ class _Verification:
         """What was done."""
         return f"Of {self.n_scored:,} predicted sets {self.n_verified} were verified by conversion."
 
-    def _convert(self, n: int) -> int:
+    def _converted(self, n: int) -> int:
         """Choose and convert ``n`` sets at once; gives how many were."""
         believed: dict[int, tuple[float, float]] = {}
         places: list[int] = []
@@ -192,12 +192,13 @@ class _Verification:
             (self.candidates.sets[i], self.candidates.origins[i], self.candidates.predicted(i))
             for i in places
         ]
-        for i, attempt in zip(places, self.conversions.measure(chosen), strict=False):
+        made = self.conversions.measure(chosen)
+        for i, attempt in zip(places, made, strict=False):
             self.n_verified += 1
             if attempt.figures:
                 error = attempt.figures[0] - before.ssim[i]
                 self.off.append(float(error / before.ssim_sd[i]))
-        return len(places)
+        return len(made)
 
     def _look_around(self) -> None:
         best = best_of(self.conversions.attempts, self.objective)

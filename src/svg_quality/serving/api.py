@@ -63,7 +63,7 @@ _OPTIMIZE: Final = Takes(
 )
 _TAKES: Final = (_PREDICT, _BATCH, _FRONT, _EXPLAIN, _CONVERT, _OPTIMIZE)
 
-Work = Callable[[Content], Answered]
+Work = Callable[[Content, float], Answered]  # the number: its deadline, of `time.monotonic`
 
 
 def create_app(
@@ -145,8 +145,8 @@ class _Desk:
     async def _answer(self, gate: Gate, request: Request, work: Work, n_images: int) -> Response:
         media_type = request.headers.get("Content-Type", "")
 
-        def act() -> tuple[bytes, Callable[[], None] | None]:
-            answered = work(read_content(body, media_type, n_images))
+        def act(deadline: float) -> tuple[bytes, Callable[[], None] | None]:
+            answered = work(read_content(body, media_type, n_images), deadline)
             return _json(answered.content), answered.after
 
         async with self.bodies.body(request) as body:
@@ -195,7 +195,7 @@ def _add_predictions(app: FastAPI, service: Service, desk: _Desk) -> None:
     async def predict(request: Request) -> Response:
         """Predict SSIM and size of one picture with one parameter set, or with thousands."""
 
-        def work(content: Content) -> Answered:
+        def work(content: Content, _: float) -> Answered:
             options = content.options(takes.PredictOptions)
             return service.predict(content.only_upload(), parameter_sets(options.parameters))
 
@@ -206,9 +206,9 @@ def _add_predictions(app: FastAPI, service: Service, desk: _Desk) -> None:
     async def predict_batch(request: Request) -> Response:
         """Predict several pictures with one parameter set; a bad picture fails alone."""
 
-        def work(content: Content) -> Answered:
+        def work(content: Content, deadline: float) -> Answered:
             chosen = one_set(content.options(takes.BatchOptions).parameters)
-            return service.predict_batch(content.some_uploads(), chosen)
+            return service.predict_batch(content.some_uploads(), chosen, deadline)
 
         return await desk.predict_several(request, work)
 
@@ -217,7 +217,7 @@ def _add_predictions(app: FastAPI, service: Service, desk: _Desk) -> None:
     async def front(request: Request) -> Response:
         """Sets that no other is predicted to beat in both quality and size."""
 
-        def work(content: Content) -> Answered:
+        def work(content: Content, _: float) -> Answered:
             content.options(takes.NoOptions)
             return service.front(content.only_upload())
 
@@ -228,7 +228,7 @@ def _add_predictions(app: FastAPI, service: Service, desk: _Desk) -> None:
     async def explain(request: Request) -> Response:
         """What each parameter does to one picture while the others stay, the strongest first."""
 
-        def work(content: Content) -> Answered:
+        def work(content: Content, _: float) -> Answered:
             at = one_set(content.options(takes.ExplainOptions).at)
             return service.explain(content.only_upload(), at)
 
@@ -241,7 +241,7 @@ def _add_conversions(app: FastAPI, service: Service, desk: _Desk) -> None:
     async def convert(request: Request) -> Response:
         """Convert one picture for real, and measure it."""
 
-        def work(content: Content) -> Answered:
+        def work(content: Content, _: float) -> Answered:
             options = content.options(takes.ConvertOptions)
             chosen = one_set(options.parameters)
             return service.convert(content.only_upload(), chosen, options)
@@ -251,10 +251,14 @@ def _add_conversions(app: FastAPI, service: Service, desk: _Desk) -> None:
     @app.post("/v1/optimize", response_model=gives.OptimizeAnswer, responses=_OPTIMIZE.responses(),
               openapi_extra=_OPTIMIZE.extra(), tags=["conversions"])  # fmt: skip
     async def optimize(request: Request) -> Response:
-        """Choose a picture's parameters, proven by real conversions."""
+        """Choose a picture's parameters, proven by real conversions.
 
-        def work(content: Content) -> Answered:
-            return service.optimize(content.only_upload(), content.options(takes.OptimizeOptions))
+        Where a request's time is too short for them all, the best of those made is the answer.
+        """
+
+        def work(content: Content, deadline: float) -> Answered:
+            options = content.options(takes.OptimizeOptions)
+            return service.optimize(content.only_upload(), options, deadline)
 
         return await desk.convert(request, work)
 

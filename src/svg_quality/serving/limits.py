@@ -48,8 +48,8 @@ class Gate:
         self._n_inside = 0  # working or waiting
         self._seconds = 0.1  # a piece of work takes, of late
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Do it in a thread, when a slot is free.
+    async def run(self, work: Callable[[float], Result]) -> Result:
+        """Do it in a thread, when a slot is free; it is told when it must have ended.
 
         Raises:
             Refused: too many wait already (``busy``), or it took too long (``timeout``).
@@ -68,7 +68,7 @@ class Gate:
                 ) from None
             raise
         start = time.monotonic()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, deadline)
         future.add_done_callback(lambda done: self._finish(done, start))
         try:
             return await asyncio.wait_for(asyncio.shield(future), max(deadline - start, 0))

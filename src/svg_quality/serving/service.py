@@ -36,6 +36,7 @@ from svg_quality.serving.problems import Refused, code_of
 from svg_quality.serving.schemas import ConvertOptions, OptimizeOptions
 from svg_quality.serving.uploads import Drawings, Upload
 
+_TO_ANSWER: Final = 0.1  # of a request's time: to judge, compare and write what was found
 BY_HAND: Final = "by-hand"  # in the conversions table's `method`: no optimizer chose the set
 
 
@@ -141,13 +142,14 @@ class Service:
         }  # fmt: skip
         return Answered(content, partial(self._router.record, seen.role, safe.data, picture, sets))
 
-    def predict_batch(self, uploads: Sequence[Upload], chosen: Parameters) -> Answered:
+    def predict_batch(
+        self, uploads: Sequence[Upload], chosen: Parameters, deadline: float
+    ) -> Answered:
         """`POST /v1/predict/batch`: several pictures, one set; a bad picture is its own error.
 
         Raises:
             Refused: the time is up; the caller was told so, and the rest is left undone.
         """
-        deadline = monotonic() + self.config.timeout_s
         state = self.availability()
         items, after = [], []
         interval = None
@@ -230,20 +232,19 @@ class Service:
         }  # fmt: skip
         return Answered(content, self._record(safe, seen, [chosen]))
 
-    def optimize(self, upload: Upload, options: OptimizeOptions) -> Answered:
-        """`POST /v1/optimize`: the best set, measured.
+    def optimize(self, upload: Upload, options: OptimizeOptions, deadline: float) -> Answered:
+        """`POST /v1/optimize`: the best set, measured; of those made by then, where time is short.
 
         Raises:
             ImageError: the picture cannot be used.
             SettingsError: the objective is not possible.
-            ConversionError: the request was given up, so no more is converted.
+            ConversionError: not even the first conversion could begin.
         """
-        deadline = monotonic() + self.config.timeout_s
         safe, logo, seen = self._read(upload)
         objective = Objective.from_words(options.objective, options.min_ssim, options.max_bytes)
         answer, svg = optimize_logo(
             logo, objective, options.method, lambda: seen.predictor if seen else self.predictor,
-            self._pool, self._log, options.budget, deadline,
+            self._pool, self._log, options.budget, deadline - _TO_ANSWER * self.config.timeout_s,
         )  # fmt: skip
         measured = [a.parameters for a in answer.attempts if a.measured is not None]
         self.metrics.converted(len(measured), len(answer.attempts) - len(measured))
