@@ -101,6 +101,8 @@ class Silent:
 
     def lost(self, attributes: Mapping[str, Any]) -> None: ...
 
+    def end_if_asked(self) -> None: ...
+
 
 def evaluate(chosen: Mapping[str, Any], report: Report) -> dict[str, float]:
     for epoch in (1, 2):
