@@ -1,6 +1,5 @@
 """What GitHub would run, run here: the commands of the dataset workflow, in order."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -23,18 +22,19 @@ def test_the_jobs_are_those_of_the_runbook_in_order() -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_workflow_run_in_order(tmp_path: Path) -> None:
+def test_the_commands_of_the_workflow_run_in_order(
+    tmp_path: Path, bare_environment: dict[str, str]
+) -> None:
     """But for the installation and for `verify-pipeline`, which has a test of its own."""
     shutil.copy(ROOT / "MLproject", tmp_path)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     steps = [step.get("run", "") for job in JOBS.values() for step in job["steps"]]
     commands = [step for step in steps if ".venv/bin/svg-quality" in step]
     assert len(commands) == 6
     for command in commands[1:]:
         done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+            command, shell=True, cwd=tmp_path, env=bare_environment, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     kept = {x["with"]["path"] for job in JOBS.values() for x in job["steps"]
