@@ -1,4 +1,7 @@
-"""The runbook is true: its commands are run as they stand, in order, in one shell."""
+"""The runbook is true: its commands are run as they stand, in order, in one shell.
+
+`verify-pipeline` alone is left out: it has a test of its own, in `stages/dataset/`.
+"""
 
 import re
 import shutil
@@ -16,7 +19,7 @@ from svg_quality.settings import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
-REHEARSAL = "svg-quality verify-pipeline\n"  # has a test of its own, stages/dataset/
+REHEARSAL = "svg-quality verify-pipeline\n"
 SCRIPT = "\n".join(re.findall(r"```bash\n(.*?)```", RUNBOOK, re.DOTALL)).replace(REHEARSAL, "")
 SHOWN_ONLY = {"--serve"}  # waits for Ctrl-C: tests/stages/dataset/test_inspect_stage.py runs it
 

@@ -51,6 +51,10 @@ class ConversionError(SvgQualityError, RuntimeError):
     """VTracer or the renderer failed on a valid image and valid parameters."""
 
 
+class DeadlineError(ConversionError):
+    """The time for a logo's conversions was over before the first could begin."""
+
+
 class SettingsError(SvgQualityError, ValueError):
     """A settings file or an override is unknown, of the wrong type, or out of range."""
 

@@ -10,7 +10,7 @@ import pytest
 from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import WorkerPool
-from svg_quality.errors import ConversionError
+from svg_quality.errors import DeadlineError
 from svg_quality.optimization.base import Predicted
 from svg_quality.optimization.conversions import Conversions
 from svg_quality.optimization.logo import Logo
@@ -60,6 +60,8 @@ def test_after_the_deadline_nothing_is_begun(logo: Logo, pool: WorkerPool) -> No
     counted.measure([(ONE, "tpe", None)])
     assert (counted.left, counted.ended_by) == (2, None)
     counted.deadline = monotonic()
+    assert counted.measure([(ONE, "tpe", None)])[0].parameters == ONE
+    assert counted.ended_by is None  # nobody wanted another
     assert (counted.left, counted.ended_by) == (0, "time")
     assert [one.parameters for one in counted.measure([(TWO, "tpe", None), (ONE, "", None)])] == [
         ONE
@@ -70,7 +72,7 @@ def test_a_deadline_that_nothing_was_converted_before_is_an_error(
     logo: Logo, pool: WorkerPool
 ) -> None:
     late = Conversions(logo, pool, None, "method-2", 3, monotonic())
-    with pytest.raises(ConversionError, match="must begin before their deadline, and it is over"):
+    with pytest.raises(DeadlineError, match="must begin before their deadline, and it is over"):
         late.measure([(ONE, "tpe", None)])
     assert late.attempts == ()
 

@@ -149,7 +149,9 @@ def test_gives_the_best_of_what_the_time_allowed(
     assert svg is not None
     assert answer.chosen == best_of(answer.attempts, answer.objective)
     said = f"The time was over after {answer.n_conversions} of {BUDGET} conversions."
-    assert (said in answer.reason) == (ticking.now + 2 > deadline)
+    wanted_more = deadline == 2.0 or method != "feature_mapping"  # which converts one set by rule
+    assert (said in answer.reason) == wanted_more
+    assert "budget was spent" not in answer.reason
     if deadline == 2.0:
         assert answer.chosen == answer.default
 

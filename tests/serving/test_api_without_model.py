@@ -21,7 +21,9 @@ from svg_quality.conversion.measure import measure
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.rendering import render
 from svg_quality.conversion.workers import WorkerPool
+from svg_quality.errors import DeadlineError
 from svg_quality.prediction.predictor import QualityPredictor
+from svg_quality.serving import problems
 from svg_quality.serving.answer_schemas import (
     ConvertAnswer,
     OptimizeAnswer,
@@ -32,6 +34,7 @@ from svg_quality.serving.challenger import ChallengerRouter
 from svg_quality.serving.config import ServeConfig
 from svg_quality.serving.metrics import Metrics
 from svg_quality.serving.problems import KINDS, Refused
+from svg_quality.serving.schemas import OptimizeOptions
 from svg_quality.serving.service import Service
 from svg_quality.serving.uploads import Upload
 
@@ -278,6 +281,15 @@ def test_a_batch_whose_caller_was_told_that_it_took_too_long_goes_no_further(
     with pytest.raises(Refused, match="a batch must end within 0 s") as refused:
         service.predict_batch([Upload("a.png", draw(1))] * 3, Parameters(), monotonic() - 1)
     assert refused.value.code == "timeout"
+
+
+def test_an_optimize_that_got_its_slot_too_late_took_too_long(draw: Callable[..., bytes]) -> None:
+    predictor = QualityPredictor(enabled=False)
+    router = ChallengerRouter(predictor, None, 0.0, None)
+    service = Service(ServeConfig(), predictor, router, WorkerPool(1, 1.0), None, Metrics())
+    with pytest.raises(DeadlineError) as late:
+        service.optimize(Upload("a.png", draw(1)), OptimizeOptions(method="adaptive"), monotonic())
+    assert problems.code_of(late.value) == "timeout"
 
 
 def test_a_name_is_only_a_name(client: httpx.Client, draw: Callable[..., bytes]) -> None:

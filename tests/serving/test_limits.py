@@ -251,7 +251,7 @@ def test_a_request_whose_time_runs_out_gets_the_best_of_what_was_converted(
     bare: Bare, draw: Callable[..., bytes], tmp_path: Path
 ) -> None:
     wish = {"method": "search", "budget": "64", "min_ssim": "0.5"}
-    with bare(timeout_s=4.0, data=tmp_path) as client:
+    with bare(timeout_s=3.0, data=tmp_path) as client:
         client.post("/v1/convert", files={"image": draw(1)}, timeout=30)  # workers are up
         files = {"image": draw(2, side=1000)}
         answer = client.post("/v1/optimize", files=files, data=wish, timeout=30)

@@ -71,6 +71,8 @@ class Adaptive:
             if not _round(conversions, objective, best, n_halved):
                 n_halved += 1
         fully = "to the smallest steps" if n_halved > N_HALVINGS else "until the budget was spent"
+        if conversions.out_of_time:
+            fully = "as far as the time allowed"
         if not any(attempt.figures for attempt in conversions.attempts):
             fully = "no further, since all of them failed"
         return conclude(

@@ -168,14 +168,11 @@ def conclude(
     best = chosen or best_of(conversions.attempts, objective)
     figures = best.figures if best else None
     met = figures is not None and objective.meets(*figures)
-    late = ""
-    if conversions.ended_by == "time":
-        late = f"The time was over after {conversions.spent} of {conversions.budget} conversions."
     height, width = logo.image.rgb.shape[:2]
     source = logo.image.source_width, logo.image.source_height
     return Answer(
         status=status or ("found" if met else "not_reached"),
-        reason=" ".join(filter(None, [reason, late, "" if met else _shortfall(objective, best)])),
+        reason=" ".join(filter(None, [reason, "" if met else _shortfall(objective, best)])),
         method=method,
         objective=objective,
         image=logo.name,

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from svg_quality.conversion.measure import Measurement
 from svg_quality.conversion.parameters import Parameters
 from svg_quality.conversion.workers import PixelsTask, WorkerPool, convert_pixels, figures_of
-from svg_quality.errors import ConversionError
+from svg_quality.errors import DeadlineError
 from svg_quality.optimization.base import Attempt, Predicted
 from svg_quality.optimization.logo import Logo
 from svg_quality.optimization.use_log import UseLog
@@ -46,6 +46,7 @@ class Conversions:
     ) -> None:
         self.logo, self.pool, self.log, self.method = logo, pool, log, method
         self.budget, self.deadline = budget, deadline
+        self.out_of_time = False  # more were wanted than it allowed
         self._longest_s = 0.0  # of those made side by side
         self._attempts: dict[Parameters, Attempt] = {}
         self._svg: dict[Parameters, str] = {}
@@ -62,15 +63,22 @@ class Conversions:
 
     @property
     def left(self) -> int:
-        """Conversions that may still be made; none where the time is over."""
-        return 0 if self._is_late() else self.budget - self.spent
+        """Conversions that may still be made.
+
+        Where the time is over, none: whoever asks wanted more, and `out_of_time` is true from then.
+        """
+        left = self.budget - self.spent
+        if left > 0 and monotonic() + _SAFETY * self._longest_s > self.deadline:
+            self.out_of_time = True
+            return 0
+        return left
 
     @property
     def ended_by(self) -> Literal["time", "budget"] | None:
-        """What allows no more of them; None where there are some left."""
-        if self.spent >= self.budget:
-            return "budget"
-        return "time" if self._is_late() else None
+        """What allowed no more of them; None where nobody wanted more than there were."""
+        if self.out_of_time:
+            return "time"
+        return "budget" if self.spent >= self.budget else None
 
     def measure(self, chosen: Sequence[Chosen]) -> list[Attempt]:
         """Convert parameter sets, side by side.
@@ -84,22 +92,21 @@ class Conversions:
             budget or time are too short are left out.
 
         Raises:
-            ConversionError: the deadline was over before anything was converted.
+            DeadlineError: the deadline was over before anything was converted.
             StorageError: the log cannot be written.
         """
-        if self._is_late() and not self._attempts:
-            raise ConversionError("conversions must begin before their deadline, and it is over")
-        left = self.left
         fresh: dict[Parameters, Chosen] = {}
         for one in chosen:
-            if one[0] not in self._attempts and len(fresh) < left:
+            if one[0] not in self._attempts:
                 fresh.setdefault(one[0], one)
-        asked = list(fresh.values())
+        asked = list(fresh.values())[: self.budget - self.spent]
         # With a deadline only as many at once as there are workers, to look at it in between.
         at_once = len(asked) if self.deadline == math.inf else self.pool.n_workers
         while asked and self.left:
             self._convert(asked[:at_once])
             asked = asked[at_once:]
+        if self.out_of_time and not self._attempts:
+            raise DeadlineError("conversions must begin before their deadline, and it is over")
         return [self._attempts[one[0]] for one in chosen if one[0] in self._attempts]
 
     def svg(self, parameters: Parameters) -> str:
@@ -109,9 +116,6 @@ class Conversions:
             KeyError: it was not, or the conversion failed.
         """
         return self._svg[parameters]
-
-    def _is_late(self) -> bool:
-        return monotonic() + _SAFETY * self._longest_s > self.deadline
 
     def _convert(self, fresh: Sequence[Chosen]) -> None:
         """Convert sets that were not yet, side by side, and log what came of them."""

@@ -83,8 +83,8 @@ def optimize_logo(
     Raises:
         SettingsError: there is no such method, or the budget is negative.
         ModelError: the method's model cannot be used, or went away while it was asked.
-        ConversionError: the deadline was over before the first conversion, or VTracer panicked on
-            a reduced copy of the logo; no such logo is known.
+        DeadlineError: the deadline was over before the first conversion.
+        ConversionError: VTracer panicked on a reduced copy of the logo; no such logo is known.
         StorageError: the log cannot be written.
     """
     began = perf_counter()
@@ -101,6 +101,9 @@ def optimize_logo(
     answer = _answer(optimizer, objective, conversions, picture, missing)
     if answer.status == "not_reached":
         answer = _judged(answer, logo, ask)
+    if conversions.out_of_time:
+        late = f"The time was over after {conversions.spent} of {conversions.budget} conversions."
+        answer = replace(answer, reason=f"{answer.reason} {late}")
     chosen = answer.chosen
     svg = conversions.svg(chosen.parameters) if chosen and chosen.figures else None
     return replace(answer, seconds=perf_counter() - began), svg

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from svg_quality.errors import (
     ConversionError,
+    DeadlineError,
     ImageError,
     ImageFault,
     ModelError,
@@ -73,6 +74,7 @@ _IMAGE_CODES: Final[dict[ImageFault, str]] = {
 _CODES: Final = (
     (ParameterError, "invalid_parameters"),
     (SettingsError, "invalid_request"),
+    (DeadlineError, "timeout"),
     (ConversionError, "conversion_failed"),
     (ModelError, "model_unavailable"),
     (TrackingError, "model_unavailable"),

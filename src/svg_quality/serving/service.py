@@ -238,7 +238,7 @@ class Service:
         Raises:
             ImageError: the picture cannot be used.
             SettingsError: the objective is not possible.
-            ConversionError: not even the first conversion could begin.
+            DeadlineError: not even the first conversion could begin.
         """
         safe, logo, seen = self._read(upload)
         objective = Objective.from_words(options.objective, options.min_ssim, options.max_bytes)

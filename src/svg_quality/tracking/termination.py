@@ -35,22 +35,22 @@ def sigterm_as_exception() -> Iterator[None]:
     if not _in_main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
-    asked = threading.Event()
+    came: list[bool] = []  # an Event's lock would block a signal inside a signal
 
     def terminate() -> None:
-        asked.set()
+        came.append(True)
         raise Terminated
 
     with _handled_by(terminate):
         with _sent_again_where_dropped():
             yield
-        if asked.is_set():
+        if came:
             raise Terminated
 
 
 @contextlib.contextmanager
 def sigterm_held() -> Iterator[Callable[[], None]]:
-    """Let SIGTERM wait: nothing in the block is interrupted.
+    """Let SIGTERM wait, whoever handled it before: nothing in the block is interrupted.
 
     Yields:
         To be called where the block can end: raises Terminated if the signal has come.
@@ -58,16 +58,16 @@ def sigterm_held() -> Iterator[Callable[[], None]]:
     Raises:
         Terminated: as the block ends, if the signal came and nobody asked.
     """
-    asked = threading.Event()
+    came: list[bool] = []
 
     def end_if_asked() -> None:
-        if asked.is_set():
+        if came:
             raise Terminated
 
     if not _in_main_thread():  # signals find only the main one
         yield end_if_asked
         return
-    with _handled_by(asked.set):
+    with _handled_by(lambda: came.append(True)):
         yield end_if_asked
     end_if_asked()
 
@@ -90,7 +90,7 @@ def _handled_by(act: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import signal
 import socket
@@ -21,6 +22,7 @@ import yaml
 from svg_quality.cli import main
 from svg_quality.settings import load_settings
 from svg_quality.stages.learning.search import verdict
+from svg_quality.stages.learning.search_trials import _workers
 from svg_quality.tracking.lookup import FinishedRun, newest_finished
 from svg_quality.tracking.store import open_store
 from svg_quality.training.searching.page import Repeated
@@ -177,6 +179,15 @@ def test_two_workers_share_a_study_and_a_kill_loses_none(
     assert all(trial.user_attrs["mlflow_run_id"] in runs for trial in done)
     assert len({trial.user_attrs["mlflow_run_id"] for trial in done}) == 6
     assert len({trial.user_attrs["owner_pid"] for trial in trials if trial.params}) > 1
+
+
+def test_workers_that_cannot_start_say_why() -> None:
+    unsendable: Any = lambda: None  # noqa: E731
+    with (
+        pytest.raises((AttributeError, pickle.PicklingError), match="pickle"),
+        _workers(unsendable, 2),
+    ):
+        pass
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ VALUE_TAG: Final = "optuna.state"
 _OWNER: Final = ("owner_host", "owner_pid", "owner_started")  # user attributes likewise
 _STATUS: Final = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "KILLED": "KILLED", "FAIL": "FAILED"}
 _POLL_S: Final = 1.0
-_STOP_S: Final = 60.0  # for a worker to end its trial honestly
+_STOP_S: Final = 60.0  # for a worker to end its epoch, and then its trial honestly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,10 +192,11 @@ def _workers(trials: Trials, n_workers: int) -> Iterator[list[BaseProcess]]:
                 worker.start()
         yield workers
     finally:
-        for worker in workers:
+        started = [worker for worker in workers if worker.pid is not None]
+        for worker in started:
             if worker.is_alive():
                 worker.terminate()
-        for worker in workers:
+        for worker in started:
             worker.join(_STOP_S)
             if worker.is_alive():
                 worker.kill()
