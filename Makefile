@@ -21,7 +21,7 @@ install: .venv/.installed  ## make .venv with the pinned set
 run: .venv/.installed  ## the whole pipeline on real logos, to a model in Production (about 10 minutes)
 	@$(BIN)/svg-quality main
 
-test: .venv/.installed  ## every test, with coverage, in two processes (about 25 minutes on two cores)
+test: .venv/.installed  ## every test, with coverage, in two processes (about half an hour on two cores)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 check: .venv/.installed  ## ruff, mypy strict, import-linter
