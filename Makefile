@@ -22,7 +22,8 @@ run: .venv/.installed  ## the whole pipeline on real logos, to a model in Produc
 	@$(BIN)/svg-quality main
 
 test: .venv/.installed  ## every test, with coverage, in two processes (about half an hour on two cores)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	$(BIN)/python -m pytest -m alone tests --cov --cov-append --cov-report=term
 
 check: .venv/.installed  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check src tests experiments

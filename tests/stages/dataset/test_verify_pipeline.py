@@ -2,9 +2,9 @@
 
 import os
 import re
-import resource
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -24,21 +24,20 @@ COMPONENTS = {*STAGES, *COMMANDS, "predict"} - {
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_every_component_has_its_line_within_90_seconds(
     tmp_path: Path, bare_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of processor time, of which it takes more than by the clock: other tests run beside it."""
     monkeypatch.chdir(tmp_path)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
     done = subprocess.run(
         ["svg-quality", "verify-pipeline", "--config",
          Path(__file__).parents[3] / "experiments/demo.yaml"],
         env=bare_environment | {"MLFLOW_TRACKING_URI": os.environ["MLFLOW_TRACKING_URI"]},
-        capture_output=True, text=True, timeout=400,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 90
+    assert time.perf_counter() - start < 90
     lines = done.stdout.splitlines()
     named = [line.split()[0] for line in lines[:-1]]
     assert set(named) == COMPONENTS
