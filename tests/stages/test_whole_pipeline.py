@@ -320,7 +320,6 @@ def test_the_shell_examples_of_the_readme_run(
     shutil.copy(logo(), project / "logo.png")
     ask(project / "experiments/search.yaml", "search", n_trials=4, epochs=4, n_seeds=2)
     ask(project / "experiments/demo.yaml", "train", epochs=6)  # of cross-validate
-    ask(project / "experiments/demo.yaml", "validation", n_calls=20)
     lines = [line for block in blocks("bash") for line in block.splitlines()]
     commands = [line.split("  #")[0].strip() for line in lines]
     runnable = [
