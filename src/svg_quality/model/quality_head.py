@@ -180,8 +180,8 @@ class QualityHead(nn.Module):
             said.append(torch.cat([raw[:, :2] + between[:, :, 0], raw[:, 2:]], 1))
         return torch.stack(said, 1)
 
-    def _of_picture(self, features: Tensor, picture: Tensor) -> Tensor | None:
-        """Pieces of the picture's columns and its narrowed features; None where neither is used."""
+    def _of_picture(self, features: Tensor, picture: Tensor) -> list[Tensor]:
+        """Pieces of the picture's columns and its narrowed features, where they are used."""
         config, parts = self.config, []
         if config.d_picture_pieces:
             parts.append(self._pieces(picture, slice(-config.d_picture_pieces, None)))
@@ -189,7 +189,7 @@ class QualityHead(nn.Module):
             scaled = (features - self.features_mean) / self.features_scale
             scaled = scaled.clamp(-config.clip, config.clip)
             parts.append(self.bottleneck(self.feature_dropout(scaled)))
-        return torch.cat(parts, 1) if parts else None
+        return parts
 
     def _pieces(self, tabular: Tensor, which: slice) -> Tensor:
         """The piecewise-linear encoding, ``(B, pieces)`` in [0, 1].
@@ -201,15 +201,17 @@ class QualityHead(nn.Module):
         return (come / self.piece_width[which]).clamp(0, 1)
 
 
-def _through(member: nn.Sequential, of_set: Tensor, of_picture: Tensor | None) -> Tensor:
-    """A member on both parts of its inputs, where the second may have one row for all."""
-    if of_picture is None:
-        said: Tensor = member(of_set)
-        return said
-    first = cast(nn.Linear, member[0])
-    of_both = linear(of_set, first.weight[:, : -of_picture.shape[1]], first.bias)
-    of_both = of_both + linear(of_picture, first.weight[:, -of_picture.shape[1] :])
-    raw: Tensor = member[1:](of_both)
+def _through(member: nn.Sequential, of_set: Tensor, of_picture: list[Tensor]) -> Tensor:
+    """A member on the parts of its inputs, where those of the picture may have one row for all.
+
+    They stay apart: the pieces need no gradient, which beside the narrowed features they would get.
+    """
+    first, parts = cast(nn.Linear, member[0]), [of_set, *of_picture]
+    weights = first.weight.split([part.shape[1] for part in parts], 1)
+    into = linear(of_set, weights[0], first.bias)
+    for part, weight in zip(of_picture, weights[1:], strict=True):
+        into = into + linear(part, weight)
+    raw: Tensor = member[1:](into)
     return raw
 
 
