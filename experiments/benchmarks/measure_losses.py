@@ -1,13 +1,14 @@
 """Every loss on the same real rows: how soon it converges, and how good the model gets.
 
-Trains one head a loss and seed on the newest release's training rows (as `train` does, threads
-set to one) and measures it on the validation rows; the test rows are not touched. Draws the
+Trains one head a loss and seed on the newest release's training rows, as `train` does but for the
+loss, and measures it on the validation rows; the test rows are not touched. Draws the
 validation error by epoch and the loss landscape around the trained weights to `losses.png`.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
-from record import write_result
+from record import HERE, write_result
 
 from svg_quality.dataset.releases.release import read_release
 from svg_quality.dataset.tables import parameters_of
@@ -25,15 +26,17 @@ from svg_quality.evaluation.metrics import regions, score
 from svg_quality.features.store import FeatureStore
 from svg_quality.model.landscape import loss_landscape
 from svg_quality.model.losses import LossConfig, TrainingLoss
-from svg_quality.model.quality_head import HeadConfig, QualityHead
+from svg_quality.model.quality_head import QualityHead
+from svg_quality.settings import load_settings
 from svg_quality.stages.learning.assess import ImageInputs
 from svg_quality.stages.learning.extract import SUMMARY
+from svg_quality.stages.learning.recipe import recipe_of
 from svg_quality.tracking.lookup import newest_finished
 from svg_quality.tracking.store import project_root
 from svg_quality.training.data import RowLoader
 from svg_quality.training.recipe import Recipe, fit_head
 from svg_quality.training.rows import Rows
-from svg_quality.training.trainer import TrainingConfig, predict_rows
+from svg_quality.training.trainer import predict_rows
 
 LOSSES = {
     "huber": LossConfig(),
@@ -51,17 +54,15 @@ N_STEPS, REACH, N_LANDSCAPE_ROWS = 15, 1.0, 600
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each loss")
-    parser.add_argument("--members", type=int, default=3, help="networks of the ensemble")
-    asked = parser.parse_args()
-    n_seeds: int = asked.seeds
+    n_seeds: int = parser.parse_args().seeds
     torch.set_num_threads(1)
-    root = project_root()
+    root, shipped = project_root(), recipe_of(load_settings(HERE.parent / "demo.yaml").train)
     (train, _), (validation, frame) = released_rows(root)
     figures: dict[str, Any] = {
         "training_rows": len(train),
         "validation_rows": len(validation),
         "seeds": n_seeds,
-        "members": asked.members,
+        "recipe": dataclasses.asdict(shipped),
         "losses": {},
     }
     curves: dict[str, list[list[float]]] = {}
@@ -69,9 +70,7 @@ def main() -> None:
     for name, config in LOSSES.items():
         entries, curves[name] = [], []
         for seed in range(n_seeds):
-            recipe = Recipe(
-                HeadConfig(n_members=asked.members), TrainingConfig(loss=config, seed=seed)
-            )
+            recipe = with_loss(shipped, config, seed)
             start = time.perf_counter()
             head, said = fit_head(train, validation, recipe)
             curves[name].append([epoch["val_ssim_mae"] for epoch in said["training_history"]])
@@ -108,6 +107,11 @@ def released_rows(root: Path) -> tuple[tuple[Rows, pd.DataFrame], tuple[Rows, pd
     frames = [inputs.reached(release.rows(split)) for split in ("train", "validation")]
     train, validation = ((inputs.rows(frame), frame) for frame in frames)
     return train, validation
+
+
+def with_loss(recipe: Recipe, loss: LossConfig, seed: int) -> Recipe:
+    training = dataclasses.replace(recipe.training, loss=loss, seed=seed)
+    return dataclasses.replace(recipe, training=training)
 
 
 def figures_of(head: QualityHead, rows: Rows, frame: pd.DataFrame) -> dict[str, float]:
