@@ -55,7 +55,7 @@ class FinetuneSettings(Section):
 class TrainSettings(Section):
     """From features to a registered model."""
 
-    epochs: Positive = Field(30, description="at most; early stopping may end sooner")
+    epochs: Positive = Field(40, description="at most; early stopping may end sooner")
     patience: Positive = Field(10, description="epochs without a better validation loss")
     batch_size: Annotated[int, Field(ge=2)] = Field(256, description="rows per step")
     accumulation: Positive = Field(1, description="batches whose gradients make one step")

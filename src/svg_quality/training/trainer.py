@@ -52,7 +52,7 @@ class Loader(Protocol):
 class TrainingConfig:
     """How to fit; the architecture is in `HeadConfig`."""
 
-    epochs: int = 30
+    epochs: int = 40
     learning_rate: float = 1e-2  # the highest of the schedule
     weight_decay: float = 0.1
     bottleneck_weight_decay: float = 0.3
