@@ -21,7 +21,6 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from svg_quality.errors import ModelError
 from svg_quality.model.dropout import BitDropout
@@ -171,12 +170,12 @@ class QualityHead(nn.Module):
         of_set = self._pieces(tabular, slice(0, n_set))
         of_picture = self._of_picture(features, picture)
         if not config.n_probes:
-            return torch.stack([_through(m, of_set, of_picture) for m in self._members()], 1)
+            return torch.stack([_through(m, of_set, *of_picture) for m in self._members()], 1)
         probed = probed_targets(picture, config.n_probes, self.target_mean, self.target_scale)
         query, said = tabular[:, : config.d_query], []
         for member, interpolate in zip(self._members(), self.interpolations, strict=True):
             between = interpolate(query, probed)
-            raw = _through(member, torch.cat([of_set, between.flatten(1)], 1), of_picture)
+            raw = _through(member, of_set, between.flatten(1), *of_picture)
             said.append(torch.cat([raw[:, :2] + between[:, :, 0], raw[:, 2:]], 1))
         return torch.stack(said, 1)
 
@@ -201,16 +200,16 @@ class QualityHead(nn.Module):
         return (come / self.piece_width[which]).clamp(0, 1)
 
 
-def _through(member: nn.Sequential, of_set: Tensor, of_picture: list[Tensor]) -> Tensor:
-    """A member on the parts of its inputs, where those of the picture may have one row for all.
+def _through(member: nn.Sequential, *parts: Tensor) -> Tensor:
+    """A member on its inputs' columns, where the last parts may have one row for all.
 
-    They stay apart: the pieces need no gradient, which beside the narrowed features they would get.
+    They stay apart, since side by side the encoded inputs would get gradients that nobody needs.
     """
-    first, parts = cast(nn.Linear, member[0]), [of_set, *of_picture]
+    first = cast(nn.Linear, member[0])
     weights = first.weight.split([part.shape[1] for part in parts], 1)
-    into = linear(of_set, weights[0], first.bias)
-    for part, weight in zip(of_picture, weights[1:], strict=True):
-        into = into + linear(part, weight)
+    into: Tensor = first.bias
+    for part, weight in reversed(list(zip(parts, weights, strict=True))):
+        into = torch.addmm(into, part, weight.t())
     raw: Tensor = member[1:](into)
     return raw
 
