@@ -15,6 +15,10 @@ from svg_quality.model.quality_head import HeadConfig, QualityHead
     HeadConfig(d_tabular=6, d_pieces=9, d_features=12, n_members=4, hidden_dims=(16, 8)),
     HeadConfig(d_tabular=6, d_pieces=9, d_features=12, n_members=1, hidden_dims=(16,)),
     HeadConfig(d_tabular=6, d_pieces=9, d_features=12, d_bottleneck=0, use_batch_norm=False),
+    HeadConfig(
+        d_tabular=6, d_pieces=9, d_picture=4, d_picture_pieces=3, d_features=12, d_query=2,
+        n_probes=2,
+    ),
 ])  # fmt: skip
 def test_onnx_runtime_agrees_with_torch(config: HeadConfig, tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from svg_quality.errors import ModelError
 from svg_quality.model.mlp import PredictorConfig, SSIMPredictor
+from svg_quality.model.probe_interpolation import probed_targets
 from svg_quality.model.quality_head import HeadConfig, QualityHead
 
 SMALL = HeadConfig(
@@ -74,6 +75,27 @@ def test_what_tells_of_the_picture_may_be_given_once_or_in_every_row() -> None:
         assert torch.allclose(one, other, atol=1e-6)
     whole = torch.cat([tabular, made.bottleneck(features.clamp(-5, 5)).expand(3, 2)], 1)
     assert torch.allclose(torch.tanh(made.ensemble[0](whole)[:, 0]), once.ssim, atol=1e-6)
+
+
+def test_mixtures_of_probes_stand_between_what_tells_of_the_set_and_of_the_picture() -> None:
+    """The order of the first layer's columns, on which every trained head depends."""
+    config = HeadConfig(
+        d_tabular=8, d_pieces=4, d_picture=6, d_picture_pieces=2, d_features=8, d_bottleneck=2,
+        hidden_dims=(16,), n_members=1, d_query=2, n_probes=3, n_mixtures=2,
+    )  # fmt: skip
+    made = head(config)
+    made.set_scaling({"piece_column": torch.arange(4)})
+    features, sets = torch.randn(1, 8), torch.rand(5, 2)
+    tabular = torch.cat([sets, torch.rand(1, 6).expand(5, 6)], 1)
+    once, every_row = (made(given, tabular) for given in (features, features.expand(5, 8)))
+    for one, other in zip(once, every_row, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+    probed = probed_targets(tabular, 3, made.target_mean, made.target_scale)
+    mixed = made.interpolations[0](sets, probed)
+    narrowed = made.bottleneck(features.clamp(-5, 5)).expand(5, 2)
+    whole = torch.cat([sets, mixed.flatten(1), tabular[:, 2:4], narrowed], 1)
+    ssim = torch.tanh(made.ensemble[0](whole)[:, 0] + mixed[:, 0, 0])
+    assert torch.allclose(ssim, once.ssim, atol=1e-6)
 
 
 def test_members_differ_from_the_start() -> None:
