@@ -1,7 +1,7 @@
 """Every loss on the same real rows: how soon it converges, and how good the model gets.
 
-Trains one head a loss and seed on the newest release's training rows, as `train` does but for the
-loss, and measures it on the validation rows; the test rows are not touched. Draws the
+Trains one head a loss and seed on the newest release's training rows, as `train` does but for these
+two, and measures it on the validation rows; the test rows are not touched. Draws the
 validation error by epoch and the loss landscape around the trained weights to `losses.png`.
 """
 
@@ -62,7 +62,8 @@ def main() -> None:
         "training_rows": len(train),
         "validation_rows": len(validation),
         "seeds": n_seeds,
-        "recipe": dataclasses.asdict(shipped),
+        "epochs": shipped.training.epochs,
+        "members": shipped.head.n_members,
         "losses": {},
     }
     curves: dict[str, list[list[float]]] = {}
