@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from svg_quality.errors import ModelError
 from svg_quality.model.mlp import PredictorConfig, SSIMPredictor
 from svg_quality.model.probe_interpolation import probed_targets
-from svg_quality.model.quality_head import HeadConfig, QualityHead
+from svg_quality.model.quality_head import HeadConfig, Prediction, QualityHead
 
 SMALL = HeadConfig(
     d_tabular=3, d_pieces=4, d_features=8, d_bottleneck=2, hidden_dims=(16, 8), n_members=3
@@ -25,6 +25,17 @@ def head(config: HeadConfig = SMALL, seed: int = 0) -> QualityHead:
     return made
 
 
+def said_of_one_picture(
+    made: QualityHead, features: torch.Tensor, tabular: torch.Tensor
+) -> Prediction:
+    """What a head says of many sets, its features given once; given in every row, the same."""
+    once = made(features, tabular)
+    every_row = made(features.expand(len(tabular), -1), tabular)
+    for one, other in zip(once, every_row, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+    return once
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31), st.floats(0.01, 1e4))
 def test_outputs_are_finite_and_in_range_whatever_the_inputs(seed: int, scale: float) -> None:
@@ -36,10 +47,7 @@ def test_outputs_are_finite_and_in_range_whatever_the_inputs(seed: int, scale: f
 
 
 def test_features_of_one_image_serve_all_its_sets() -> None:
-    features, tabular = torch.randn(1, 8), torch.rand(7, 3)
-    once = head()(features, tabular)
-    for shared, repeated in zip(once, head()(features.expand(7, -1), tabular), strict=True):
-        assert torch.allclose(shared, repeated, atol=1e-6)
+    said_of_one_picture(head(), torch.randn(1, 8), torch.rand(7, 3))
 
 
 def test_features_can_be_left_out() -> None:
@@ -70,11 +78,9 @@ def test_what_tells_of_the_picture_may_be_given_once_or_in_every_row() -> None:
     made.set_scaling({"piece_column": torch.arange(4)})
     features, sets = torch.randn(1, 8), torch.rand(3, 2)
     tabular = torch.cat([sets, torch.rand(1, 2).expand(3, 2)], 1)
-    once, every_row = (made(given, tabular) for given in (features, features.expand(3, 8)))
-    for one, other in zip(once, every_row, strict=True):
-        assert torch.allclose(one, other, atol=1e-6)
+    said = said_of_one_picture(made, features, tabular)
     whole = torch.cat([tabular, made.bottleneck(features.clamp(-5, 5)).expand(3, 2)], 1)
-    assert torch.allclose(torch.tanh(made.ensemble[0](whole)[:, 0]), once.ssim, atol=1e-6)
+    assert torch.allclose(torch.tanh(made.ensemble[0](whole)[:, 0]), said.ssim, atol=1e-6)
 
 
 def test_mixtures_of_probes_stand_between_what_tells_of_the_set_and_of_the_picture() -> None:
@@ -87,15 +93,13 @@ def test_mixtures_of_probes_stand_between_what_tells_of_the_set_and_of_the_pictu
     made.set_scaling({"piece_column": torch.arange(4)})
     features, sets = torch.randn(1, 8), torch.rand(5, 2)
     tabular = torch.cat([sets, torch.rand(1, 6).expand(5, 6)], 1)
-    once, every_row = (made(given, tabular) for given in (features, features.expand(5, 8)))
-    for one, other in zip(once, every_row, strict=True):
-        assert torch.allclose(one, other, atol=1e-6)
+    said = said_of_one_picture(made, features, tabular)
     probed = probed_targets(tabular, 3, made.target_mean, made.target_scale)
     mixed = made.interpolations[0](sets, probed)
     narrowed = made.bottleneck(features.clamp(-5, 5)).expand(5, 2)
     whole = torch.cat([sets, mixed.flatten(1), tabular[:, 2:4], narrowed], 1)
     ssim = torch.tanh(made.ensemble[0](whole)[:, 0] + mixed[:, 0, 0])
-    assert torch.allclose(ssim, once.ssim, atol=1e-6)
+    assert torch.allclose(ssim, said.ssim, atol=1e-6)
 
 
 def test_members_differ_from_the_start() -> None:

@@ -272,21 +272,24 @@ def test_a_batch_fails_one_by_one(client: httpx.Client, draw: Callable[..., byte
     assert (none.status_code, code_of(none)) == (422, "invalid_request")
 
 
+def service_of(config: ServeConfig) -> Service:
+    """What answers below the web, without a model."""
+    predictor = QualityPredictor(enabled=False)
+    router = ChallengerRouter(predictor, None, 0.0, None)
+    return Service(config, predictor, router, WorkerPool(1, 1.0), None, Metrics())
+
+
 def test_a_batch_whose_caller_was_told_that_it_took_too_long_goes_no_further(
     draw: Callable[..., bytes],
 ) -> None:
-    config, predictor = ServeConfig(timeout_s=0.0), QualityPredictor(enabled=False)
-    router = ChallengerRouter(predictor, None, 0.0, None)
-    service = Service(config, predictor, router, WorkerPool(1, 1.0), None, Metrics())
+    service = service_of(ServeConfig(timeout_s=0.0))
     with pytest.raises(Refused, match="a batch must end within 0 s") as refused:
         service.predict_batch([Upload("a.png", draw(1))] * 3, Parameters(), monotonic() - 1)
     assert refused.value.code == "timeout"
 
 
 def test_an_optimize_that_got_its_slot_too_late_took_too_long(draw: Callable[..., bytes]) -> None:
-    predictor = QualityPredictor(enabled=False)
-    router = ChallengerRouter(predictor, None, 0.0, None)
-    service = Service(ServeConfig(), predictor, router, WorkerPool(1, 1.0), None, Metrics())
+    service = service_of(ServeConfig())
     with pytest.raises(DeadlineError) as late:
         service.optimize(Upload("a.png", draw(1)), OptimizeOptions(method="adaptive"), monotonic())
     assert problems.code_of(late.value) == "timeout"
